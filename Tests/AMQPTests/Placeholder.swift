@@ -1,0 +1,5 @@
+import Testing
+
+@Test func `one is one`() {
+    #expect(1 == 1)
+}
