@@ -152,8 +152,9 @@ let package = Package(
         .testTarget(
             name: "HarebellDevelopmentTests",
             dependencies: ["AMQP", "HarebellDevelopment", "TestSupport", logging] + nio, swiftSettings: strict),
+        .testTarget(name: "SigningTests", dependencies: ["Signing"], swiftSettings: safe),
         .testTarget(
-            name: "CurlTests", dependencies: ["Curl", "Signing", "HarebellDevelopment", "TestSupport"],
+            name: "CurlTests", dependencies: ["Curl", "HarebellDevelopment", "TestSupport", nioSSL] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "ServicesTests",
