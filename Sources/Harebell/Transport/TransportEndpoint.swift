@@ -1,0 +1,30 @@
+/// The receiving end of one service: deliveries, and the ways to settle them.
+///
+/// Every delivery is settled once: acknowledged, released, or replaced by a durable copy. A receipt whose channel is
+/// gone is ignored: the broker delivers that message again by itself.
+public protocol TransportEndpoint: Sendable {
+    /// The stream of deliveries.
+    associatedtype Deliveries: AsyncSequence & Sendable where Deliveries.Element == TransportDelivery
+
+    /// Iterated once; ends after ``stop()``, when what was already received has come out.
+    var deliveries: Deliveries { get }
+
+    /// The outcome is durable: the message may be forgotten.
+    func acknowledge(_ delivery: TransportDelivery)
+    /// Hands the message back unhandled; that is not an attempt.
+    func release(_ delivery: TransportDelivery)
+    /// Stores a copy that comes back after the delay, waits until it is durable, then acknowledges.
+    ///
+    /// The copy carries `record.attempts` and `record.unhandledCount`. When this throws, the delivery is still unsettled.
+    func retry(_ delivery: TransportDelivery, after delay: Duration, record: FailureRecord) async throws
+    /// Stores a copy in the dead-letter queue, waits until it is durable, then acknowledges.
+    ///
+    /// When this throws, the delivery is still unsettled.
+    func deadLetter(
+        _ delivery: TransportDelivery, reason: DeadLetterReason, record: FailureRecord
+    ) async throws
+    /// Stops taking messages; ``deliveries`` ends after it. Idempotent.
+    func stop() async
+    /// Flushes what was settled and closes. Nothing is settled afterwards.
+    func close() async
+}

@@ -1,0 +1,35 @@
+/// How a worker works, where a subscription does not say otherwise.
+public struct WorkerConfiguration: Sendable {
+    /// How many messages are in the worker's hands at a time.
+    public var prefetch: Int
+    /// How long one call of a handler may take; at most ``longestHandlerTimeout``.
+    public var handlerTimeout: Duration
+    /// How long handlers may take to finish after shutdown began.
+    public var gracePeriod: Duration
+    /// What follows a failure.
+    public var retry: RetryPolicy
+    /// The event types that handlers publish, so that the transport can prepare them.
+    public var publishes: [EventType]
+    /// Time.
+    public var clock: WorkerClock
+    /// Chance.
+    public var randomness: Randomness
+
+    /// The longest timeout a handler can have: brokers close a channel whose messages stay unsettled for too long.
+    public static let longestHandlerTimeout: Duration = .seconds(600)
+
+    /// A configuration; what is not given is the default's.
+    public init(
+        prefetch: Int = 20, handlerTimeout: Duration = .seconds(60), gracePeriod: Duration = .seconds(30),
+        retry: RetryPolicy = .default, publishes: [EventType] = [], clock: WorkerClock = .system,
+        randomness: Randomness = .system
+    ) {
+        self.prefetch = prefetch
+        self.handlerTimeout = handlerTimeout
+        self.gracePeriod = gracePeriod
+        self.retry = retry
+        self.publishes = publishes
+        self.clock = clock
+        self.randomness = randomness
+    }
+}
