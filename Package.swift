@@ -28,6 +28,7 @@ let nio: [Target.Dependency] = [
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 /// What each reference service stands on.
 let service: [Target.Dependency] = [
@@ -81,7 +82,7 @@ let package = Package(
             name: "HarebellHost",
             dependencies: [
                 "AMQP", "Harebell", "HarebellObservability", "HarebellRabbitMQ", argumentParser, configuration,
-                logging, serviceLifecycle,
+                logging, serviceLifecycle, unixSignals,
             ],
             swiftSettings: safe),
         .target(

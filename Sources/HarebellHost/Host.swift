@@ -1,0 +1,64 @@
+public import Configuration
+import HarebellObservability
+public import Logging
+public import ServiceLifecycle
+
+/// What a service finds ready when it starts: settings, a logger, and the way to run until a signal.
+public struct Host: Sendable {
+    /// The service's name.
+    public let service: String
+    /// The logger of the service.
+    public let logger: Logger
+    /// Where settings come from.
+    public let sources: SettingsSources
+    /// The settings as a reader of swift-configuration; ``read(_:)`` reports problems better.
+    public var configuration: ConfigReader { sources.reader }
+
+    let settings: HostSettings
+    private let makeHandler: @Sendable (String) -> LineLogHandler
+
+    /// Reads and checks the settings that every service has.
+    ///
+    /// - Throws: ``SettingsProblems``
+    init(
+        service: String, options: HostOptions, flags: [String: String?] = [:], environment: [String: String],
+        output: LogOutput = .standardError
+    ) async throws {
+        let all = options.flags.merging(flags) { host, _ in host }
+        let sources = try await SettingsSources(flags: all, environment: environment, file: options.config)
+        let settings = try sources.read { reader in
+            if let url = options.url, HostSettings.carriesPassword(url) {
+                reader.note(HostSettings.passwordAdvice)
+            }
+            return HostSettings(reading: &reader)
+        }
+        let colours = TerminalColours.areWanted(environment: environment, isTerminal: output.isTerminal)
+        let format = settings.logFormat ?? (output.isTerminal ? .pretty : .json)
+        let makeHandler: @Sendable (String) -> LineLogHandler = { label in
+            LineLogHandler(label: label, format: format, level: settings.logLevel, colours: colours, output: output)
+        }
+        self.service = service
+        self.sources = sources
+        self.settings = settings
+        self.makeHandler = makeHandler
+        self.logger = Logger(label: service) { makeHandler($0) }
+    }
+
+    /// Reads settings of the service, collecting every problem into one report that ends the process with 64.
+    public func read<Value>(_ body: (inout SettingsReader) throws -> Value) throws -> Value {
+        try sources.read(body)
+    }
+
+    /// Runs services until SIGTERM or SIGINT, then shuts them down gracefully, the last one first.
+    ///
+    /// The transport is started before all of them and stopped after them.
+    public func run(_ services: any Service...) async throws {
+        try await run(services)
+    }
+
+    /// Makes loggers that libraries create for themselves look like ours; once per process.
+    func bootstrapLogging() {
+        let makeHandler = makeHandler
+        LoggingSystem.bootstrap { makeHandler($0) }
+    }
+}

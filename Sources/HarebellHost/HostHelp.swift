@@ -1,0 +1,31 @@
+/// What `--help` says beyond the options.
+enum HostHelp {
+    static func discussion(settings: [ServiceSetting]) -> String {
+        var text = """
+            A flag wins over an environment variable, which wins over the file that --config names. \
+            In the file the names are nested: HAREBELL_LOG_LEVEL is {"log": {"level": "debug"}}.
+            """
+        if !settings.isEmpty {
+            text += "\n\nSETTINGS OF THIS SERVICE:"
+            for setting in settings {
+                text += "\n  \(SettingKey(name: setting.name).environmentName)"
+                text += "\n      \(setting.help)\(setting.fallback.map { " (default: \($0))" } ?? "")"
+            }
+        }
+        text += """
+
+
+            EXAMPLES:
+              HAREBELL_URL=amqp://user:password@rabbit.internal/shop NAME
+              NAME --url amqps://user@rabbit.internal/shop --password-file /run/secrets/rabbit --ca-file ca.pem
+              NAME --config NAME.json --log-level debug --log-format pretty
+
+            SIGNALS AND EXIT CODES:
+              SIGTERM or Ctrl-C finishes what is in hand within the grace period and exits with 0; a second one exits \
+            at once with 130. 1 is a failure that the log explains, 4 credentials refused and 5 broker unreachable \
+            (both with --fail-fast), 64 a wrong command line or configuration. A broker that is away is otherwise \
+            waited for.
+            """
+        return text
+    }
+}

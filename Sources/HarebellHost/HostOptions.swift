@@ -1,0 +1,64 @@
+public import ArgumentParser
+
+/// The command line options that every service has.
+///
+/// Everything is read as text: a wrong value is then reported together with what is wrong in the environment and in the
+/// file, instead of stopping at the first.
+public struct HostOptions: ParsableArguments, Sendable {
+    @Option(help: "The broker's address without a password. [HAREBELL_URL] (default: amqp://localhost)")
+    var url: String?
+    @Option(help: "A file that holds the broker password and nothing else. [HAREBELL_PASSWORD_FILE]")
+    var passwordFile: String?
+    @Option(help: "Certificates to trust instead of the system's, in PEM. [HAREBELL_CA_FILE]")
+    var caFile: String?
+    @Option(help: "Our certificate chain for the broker, in PEM. [HAREBELL_CERTIFICATE_FILE]")
+    var certificateFile: String?
+    @Option(help: "The private key of our certificate, in PEM. [HAREBELL_KEY_FILE]")
+    var keyFile: String?
+    @Option(help: "The name to expect in the broker's certificate. [HAREBELL_SERVER_NAME] (default: the host's)")
+    var serverName: String?
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Declare queues and exchanges, or leave that to a provisioner. [HAREBELL_DECLARE] (default: true)")
+    var declare: Bool?
+    @Flag(help: "Exit with 4 or 5 when the broker refuses or is not there at start. [HAREBELL_FAIL_FAST]")
+    var failFast = false
+    @Option(help: "How many messages are in hand at once, 1 to 65535. [HAREBELL_PREFETCH] (default: 20)")
+    var prefetch: String?
+    @Option(help: "How long handlers may finish after a stop signal. [HAREBELL_GRACE_PERIOD] (default: 30s)")
+    var gracePeriod: String?
+    @Option(help: "How long one call of a handler may take. [HAREBELL_HANDLER_TIMEOUT] (default: 60s)")
+    var handlerTimeout: String?
+    @Option(
+        help: """
+            Delays before the retries that follow the immediate ones. [HAREBELL_RETRY_DELAYS] \
+            (default: 1s,5s,30s,2m,10m,1h)
+            """)
+    var retryDelays: String?
+    @Option(
+        help: """
+            The delays that have a queue; the same for everything that declares this service. [HAREBELL_RETRY_RUNGS] \
+            (default: 1s,5s,30s,2m,10m,1h)
+            """)
+    var retryRungs: String?
+    @Option(help: "trace, debug, info, notice, warning, error or critical. [HAREBELL_LOG_LEVEL] (default: info)")
+    var logLevel: String?
+    @Option(help: "json or pretty. [HAREBELL_LOG_FORMAT] (default: pretty on a terminal, else json)")
+    var logFormat: String?
+    @Option(help: "A JSON file with settings. [HAREBELL_CONFIG]")
+    var config: String?
+
+    /// Creates options as if nothing was given on the command line.
+    public init() {}
+
+    /// Setting names with what was given for them.
+    var flags: [String: String?] {
+        [
+            "url": url, "passwordFile": passwordFile, "caFile": caFile, "certificateFile": certificateFile,
+            "keyFile": keyFile, "serverName": serverName, "declare": declare.map(String.init),
+            "failFast": failFast ? "true" : nil, "prefetch": prefetch, "gracePeriod": gracePeriod,
+            "handlerTimeout": handlerTimeout, "retry.delays": retryDelays, "retry.rungs": retryRungs,
+            "log.level": logLevel, "log.format": logFormat,
+        ]
+    }
+}
