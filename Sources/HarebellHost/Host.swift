@@ -1,18 +1,21 @@
 public import Configuration
+public import Harebell
 import HarebellObservability
 public import Logging
-public import ServiceLifecycle
 
 /// What a service finds ready when it starts: settings, a logger, and the way to run until a signal.
 public struct Host: Sendable {
     /// The service's name.
-    public let service: String
+    public let service: ServiceName
     /// The logger of the service.
     public let logger: Logger
     /// Where settings come from.
     public let sources: SettingsSources
     /// The settings as a reader of swift-configuration; ``read(_:)`` reports problems better.
     public var configuration: ConfigReader { sources.reader }
+
+    /// The connections to the broker; ``run(_:)`` runs them.
+    public let transport: HostTransport
 
     let settings: HostSettings
     private let makeHandler: @Sendable (String) -> LineLogHandler
@@ -21,7 +24,7 @@ public struct Host: Sendable {
     ///
     /// - Throws: ``SettingsProblems``
     init(
-        service: String, options: HostOptions, flags: [String: String?] = [:], environment: [String: String],
+        service: ServiceName, options: HostOptions, flags: [String: String?] = [:], environment: [String: String],
         output: LogOutput = .standardError
     ) async throws {
         let all = options.flags.merging(flags) { host, _ in host }
@@ -40,20 +43,14 @@ public struct Host: Sendable {
         self.service = service
         self.sources = sources
         self.settings = settings
+        self.transport = HostTransport()
         self.makeHandler = makeHandler
-        self.logger = Logger(label: service) { makeHandler($0) }
+        self.logger = Logger(label: service.rawValue) { makeHandler($0) }
     }
 
     /// Reads settings of the service, collecting every problem into one report that ends the process with 64.
     public func read<Value>(_ body: (inout SettingsReader) throws -> Value) throws -> Value {
         try sources.read(body)
-    }
-
-    /// Runs services until SIGTERM or SIGINT, then shuts them down gracefully, the last one first.
-    ///
-    /// The transport is started before all of them and stopped after them.
-    public func run(_ services: any Service...) async throws {
-        try await run(services)
     }
 
     /// Makes loggers that libraries create for themselves look like ours; once per process.

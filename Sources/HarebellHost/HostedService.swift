@@ -1,4 +1,5 @@
 public import ArgumentParser
+public import Harebell
 import HarebellObservability
 import Logging
 
@@ -26,7 +27,7 @@ import Logging
 /// ```
 public protocol HostedService: AsyncParsableCommand {
     /// The service's name, which is its queue's too.
-    static var service: String { get }
+    static var service: ServiceName { get }
     /// One sentence for `--help`.
     static var summary: String { get }
     /// The service's own settings, for `--help`.

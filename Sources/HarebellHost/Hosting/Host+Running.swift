@@ -13,10 +13,20 @@ import UnixSignals
 
 extension Host {
     /// Runs services until SIGTERM or SIGINT, then shuts them down gracefully, the last one first.
+    ///
+    /// The transport is started before all of them and stopped after them.
+    public func run(_ services: any Service...) async throws {
+        try await run(services)
+    }
+
+    /// Runs services until SIGTERM or SIGINT, then shuts them down gracefully, the last one first.
+    ///
+    /// The transport is started before all of them and stopped after them.
     public func run(_ services: [any Service]) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let patience = settings.gracePeriod * max(1, services.count) + .seconds(5)
-        var configuration = ServiceGroupConfiguration(services: services, logger: logger)
+        var configuration = ServiceGroupConfiguration(
+            services: [TransportService(transport: transport)] + services, logger: logger)
         configuration.maximumGracefulShutdownDuration = patience
         let group = ServiceGroup(configuration: configuration)
         logger.info("started", metadata: ["version": "\(HarebellVersion.current)"])
