@@ -112,10 +112,13 @@ let package = Package(
         .executableTarget(name: "ExampleSubscriber", dependencies: service, swiftSettings: safe),
 
         // Running, trying and operating it.
+        .target(name: "CSpawn"),
         .target(
             name: "HarebellDevelopment",
-            dependencies: ["AMQP", "Harebell", "HarebellRabbitMQ", "Signing", hummingbird, logging, serviceLifecycle]
-                + nio,
+            dependencies: [
+                "AMQP", "CSpawn", "Harebell", "HarebellRabbitMQ", "Signing", hummingbird, logging, nioSSL,
+                serviceLifecycle, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
             swiftSettings: strict),
         .executableTarget(
             name: "HarebellTool",
