@@ -16,8 +16,8 @@ extension ChildProcess {
         var argumentPointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var environmentPointers = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {
-            for unsafepointer in unsafe argumentPointers { unsafe free(pointer) }
-            for unsafepointer in unsafe environmentPointers { unsafe free(pointer) }
+            for pointer in argumentPointers { free(pointer) }
+            for pointer in environmentPointers { free(pointer) }
         }
         let failure = unsafe cspawn_start(path, &argumentPointers, &environmentPointers, input, output, error, &pid)
         guard failure == 0 else {
