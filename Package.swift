@@ -151,7 +151,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HarebellHostTests", dependencies: ["HarebellHost", "HarebellObservability", configuration, logging],
+            name: "HarebellHostTests",
+            dependencies: [
+                "ExampleSubscriber", "Harebell", "HarebellHost", "HarebellObservability", argumentParser, configuration,
+                logging, serviceLifecycle,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "HarebellDevelopmentTests",

@@ -61,7 +61,7 @@ extension LogLine {
     }
 
     private var timestamp: String {
-        time.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+        time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 }
 

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Harebell
+import HarebellObservability
+import Logging
+import Testing
+
+@testable import HarebellHost
+
+@Suite struct `A host` {
+    private func host(_ arguments: [String] = [], environment: [String: String] = [:]) async throws -> Host {
+        try await Host(
+            service: "email", options: try HostOptions.parse(arguments), environment: environment,
+            output: LogOutput(descriptor: -1))
+    }
+
+    private func problems(_ arguments: [String], environment: [String: String] = [:]) async -> [String] {
+        do {
+            _ = try await host(arguments, environment: environment)
+            return []
+        } catch {
+            return (error as? SettingsProblems)?.problems ?? ["\(error)"]
+        }
+    }
+
+    @Test func `without any setting it has the documented defaults`() async throws {
+        let host = try await host()
+        let worker = host.workerConfiguration()
+        #expect(worker.prefetch == 20)
+        #expect(worker.handlerTimeout == .seconds(60))
+        #expect(worker.gracePeriod == .seconds(30))
+        #expect(worker.retry == .default)
+        #expect(host.settings.declares)
+        #expect(host.logger.logLevel == .info)
+    }
+
+    @Test func `flags and variables reach the worker`() async throws {
+        let host = try await host(
+            ["--prefetch", "50", "--grace-period", "2m", "--no-declare"],
+            environment: [
+                "HAREBELL_PREFETCH": "7", "HAREBELL_HANDLER_TIMEOUT": "5s", "HAREBELL_LOG_LEVEL": "debug",
+                "HAREBELL_RETRY_DELAYS": "50ms, 100ms",
+            ])
+        let worker = host.workerConfiguration(publishes: ["loan.paid-out"])
+        #expect(worker.prefetch == 50)
+        #expect(worker.gracePeriod == .seconds(120))
+        #expect(worker.handlerTimeout == .seconds(5))
+        #expect(worker.retry.delayed == [.milliseconds(50), .milliseconds(100)])
+        #expect(worker.publishes == ["loan.paid-out"])
+        #expect(!host.settings.declares)
+        #expect(host.logger.logLevel == .debug)
+    }
+
+    @Test func `a password on the command line is refused with advice, one in the environment is taken`() async throws {
+        let problems = await problems(["--url", "amqp://email:s3cret@rabbit/shop"])
+        #expect(problems == [HostSettings.passwordAdvice])
+        #expect(await self.problems([], environment: ["HAREBELL_URL": "amqp://email:s3cret@rabbit/shop"]).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("amqp://h", false), ("amqp://u@h", false), ("amqp://u:p@h", true), ("amqp://u:p@h1:5672,h2/v?x=@:y", true),
+        ("amqp://h/a:b@c", false), ("amqp://h?x=a:b@c", false), ("nonsense", false), ("amqps://u:p%40@h", true),
+    ])
+    func `a password in an address is seen`(url: String, expected: Bool) {
+        #expect(HostSettings.carriesPassword(url) == expected)
+    }
+
+    @Test func `every problem of command line and environment is in one report`() async {
+        let problems = await problems(
+            ["--prefetch", "many", "--log-level", "loud", "--retry-rungs", "5s,1s", "--key-file", "key.pem"],
+            environment: ["HAREBELL_LOG_FORMAT": "xml", "HAREBELL_HANDLER_TIMEOUT": "1h"])
+        #expect(problems.count == 6)
+        for part in ["--prefetch", "--log-level", "retry.rungs", "keyFile", "HAREBELL_LOG_FORMAT", "HANDLER_TIMEOUT"] {
+            #expect(problems.contains { $0.contains(part) }, "\(part)")
+        }
+    }
+
+    @Test func `help names the variables, the defaults and the exit codes`() {
+        let help =
+            HostOptions.helpMessage()
+            + HostHelp.discussion(settings: [
+                ServiceSetting("smtp.url", "Where mail goes.", default: "smtp://localhost")
+            ])
+        for part in [
+            "HAREBELL_URL", "HAREBELL_LOG_LEVEL", "HAREBELL_LOG_FORMAT", "HAREBELL_PREFETCH", "HAREBELL_GRACE_PERIOD",
+            "HAREBELL_CA_FILE", "HAREBELL_PASSWORD_FILE", "HAREBELL_DECLARE", "(default: 30s)", "HAREBELL_SMTP_URL",
+            "(default: smtp://localhost)", "130", "amqps://",
+        ] {
+            #expect(help.contains(part), "\(part)")
+        }
+    }
+}
