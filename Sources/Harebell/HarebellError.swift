@@ -1,4 +1,4 @@
-/// An error of the framework itself. What handlers throw is theirs and is never wrapped in it.
+/// An error of the framework itself; what handlers throw is theirs and is never wrapped in it.
 public struct HarebellError: Error, Sendable, CustomStringConvertible {
     /// What kind of error it is.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
@@ -16,7 +16,7 @@ public struct HarebellError: Error, Sendable, CustomStringConvertible {
         public static let handlerTimedOut = Code(.handlerTimedOut)
         /// A handler's context was used after the handler had ended.
         public static let contextClosed = Code(.contextClosed)
-        /// A worker is put together wrongly: two handlers for one event type, a timeout out of range …
+        /// A worker is put together wrongly: two handlers for one event type, a timeout out of range.
         public static let invalidWorker = Code(.invalidWorker)
         /// The transport stopped delivering although nobody asked it to.
         public static let endpointEnded = Code(.endpointEnded)

@@ -11,7 +11,9 @@ public struct Subscription: Sendable {
     public let retry: RetryPolicy?
     /// How long one call may take; `nil` means the worker's.
     public let timeout: Duration?
-    /// Decodes once per delivery; the attempts share the decoded event. Made once, at registration.
+    /// Decodes once per delivery; the attempts share the decoded event.
+    ///
+    /// The only erasure on a message's way, made at registration.
     let prepare: @Sendable (Envelope) throws -> Attempt
 
     /// A subscription whose handler is a closure.

@@ -1,4 +1,4 @@
-/// What happened, by name: `loan.paid-out`. It is the CloudEvents type and the name of the event's exchange.
+/// What happened, by name, like `loan.paid-out`: the CloudEvents type and the name of the event's exchange.
 ///
 /// A valid event type has at least one dot (service names have none, so the two never meet in the broker), no empty
 /// part, at most 100 bytes, and consists of `a-z`, `0-9`, `.`, `_` and `-`.
@@ -26,7 +26,7 @@ public struct EventType: Hashable, Sendable, CustomStringConvertible, Expressibl
         self.rawValue = name
     }
 
-    /// A name written in source code. An invalid one is a programming error and stops the process.
+    /// A name written in source code; an invalid one is a programming error and stops the process.
     public init(stringLiteral name: String) {
         do {
             try self.init(validating: name)

@@ -20,7 +20,7 @@ public struct ServiceName: Hashable, Sendable, CustomStringConvertible, Expressi
         self.rawValue = name
     }
 
-    /// A name written in source code. An invalid one is a programming error and stops the process.
+    /// A name written in source code; an invalid one is a programming error and stops the process.
     public init(stringLiteral name: String) {
         do {
             try self.init(validating: name)

@@ -1,4 +1,6 @@
-/// How often and when a failed message is tried again. A value without state: the decision is a pure function.
+/// How often and when a failed message is tried again.
+///
+/// A value without state: the decision is a pure function.
 ///
 /// An attempt is one call of the handler, counted from 1 and kept with the message. The default policy: three retries
 /// at once (after 0, 50 and 250 ms), then after 1 s, 5 s, 30 s, 2 min, 10 min and 1 h, each ± 20 %. The tenth failure is
@@ -8,7 +10,9 @@ public struct RetryPolicy: Sendable, Hashable {
     public var immediate: [Duration]
     /// Delays of the retries that wait in the transport, after the immediate ones.
     public var delayed: [Duration]
-    /// The share by which a delayed retry may be earlier or later, 0 … 1. It keeps failed messages from coming back together.
+    /// The share by which a delayed retry may be earlier or later, from 0 to 1.
+    ///
+    /// It keeps messages that failed together from coming back together.
     public var jitter: Double
 
     /// The longest delay that is ever asked for, whatever a `Retry-After` says.

@@ -6,9 +6,13 @@ public struct WorkerClock: Sendable {
     public var now: @Sendable () -> Date
     /// The time since some moment in the past; never steps back.
     public var uptime: @Sendable () -> Duration
-    /// Waits because work has to wait: a retry, a backoff. A test clock may skip it.
+    /// Waits because work has to wait, for a retry or a backoff.
+    ///
+    /// A test clock may skip it.
     public var sleep: @Sendable (Duration) async throws -> Void
-    /// Waits until ``uptime`` reaches a deadline: a timeout, a grace period. A test clock never skips ahead for it.
+    /// Waits until ``uptime`` reaches a deadline, of a timeout or a grace period.
+    ///
+    /// A test clock never skips ahead for it.
     public var alarm: @Sendable (Duration) async throws -> Void
 
     /// A clock from its parts.

@@ -15,16 +15,19 @@ public protocol TransportEndpoint: Sendable {
     func release(_ delivery: TransportDelivery)
     /// Stores a copy that comes back after the delay, waits until it is durable, then acknowledges.
     ///
-    /// The copy carries `record.attempts` and `record.unhandledCount`. When this throws, the delivery is still unsettled.
+    /// The copy carries `record.attempts` and `record.unhandledCount`. When this throws, the delivery is still unsettled
+    /// and the worker repeats the call. A stale receipt (its channel is gone) needs no copy: return without storing one.
     func retry(_ delivery: TransportDelivery, after delay: Duration, record: FailureRecord) async throws
     /// Stores a copy in the dead-letter queue, waits until it is durable, then acknowledges.
     ///
-    /// When this throws, the delivery is still unsettled.
+    /// When this throws, the delivery is still unsettled and the worker repeats the call. A stale receipt needs no copy.
     func deadLetter(
         _ delivery: TransportDelivery, reason: DeadLetterReason, record: FailureRecord
     ) async throws
-    /// Stops taking messages; ``deliveries`` ends after it. Idempotent.
+    /// Stops taking messages; ``deliveries`` ends after it.
+    ///
+    /// Idempotent, like ``close()``.
     func stop() async
-    /// Flushes what was settled and closes. Nothing is settled afterwards.
+    /// Flushes what was settled and closes; nothing is settled afterwards.
     func close() async
 }

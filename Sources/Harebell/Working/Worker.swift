@@ -1,14 +1,33 @@
 public import Logging
 public import ServiceLifecycle
+import Synchronization
 
 /// Runs a service's handlers: takes messages from the transport and sees each one to a known outcome.
+///
+/// ```swift
+/// let worker = Worker(service: "email", transport: transport, logger: logger) {
+///     SendReceipt(mailer: mailer)
+///     Subscription(to: LoanCanceled.self, timeout: .seconds(10)) { loan, context in
+///         context.logger.info("canceled")
+///     }
+/// }
+/// try await ServiceGroup(services: [transport, worker], gracefulShutdownSignals: [.sigterm], logger: logger).run()
+/// ```
+/// Nothing is acknowledged before its outcome is durable. Every row of what can happen is in <doc:Failures-and-retries>.
 public final class Worker<T: Transport>: Service {
     /// The service it works for.
     public let service: ServiceName
-    let transport: T
-    let configuration: WorkerConfiguration
-    let logger: Logger
-    let subscriptions: [Subscription]
+    private let transport: T
+    private let configuration: WorkerConfiguration
+    private let logger: Logger
+    private let subscriptions: [Subscription]
+    private let phase = Mutex(Phase.starting)
+
+    private enum Phase {
+        case starting
+        case working(Shift<T.Endpoint>)
+        case stopped
+    }
 
     /// A worker; nothing happens before ``run()``.
     public init(
@@ -22,9 +41,45 @@ public final class Worker<T: Transport>: Service {
         self.subscriptions = subscriptions()
     }
 
+    /// What the worker is doing.
+    public var state: WorkerState {
+        switch phase.withLock({ $0 }) {
+        case .starting: .starting
+        case .working(let shift) where shift.ledger.isStopping: .stopping
+        case .working(let shift): shift.gate.isOpen ? .running : .blocked
+        case .stopped: .stopped
+        }
+    }
+
     /// Works until graceful shutdown or cancellation.
+    ///
+    /// On shutdown it takes nothing new, lets running handlers finish within the grace period, cancels the rest and
+    /// hands their messages back in their old order, uncounted.
+    /// - Throws: ``HarebellError`` with code `invalidWorker` when the worker is put together wrongly (all mistakes at
+    ///   once), `endpointEnded` when deliveries end by themselves, or what the transport throws while it opens.
     public func run() async throws {
-        // Placeholder of the first push: the declarations are final, the loop follows.
-        try? await gracefulShutdown()
+        defer { phase.withLock { $0 = .stopped } }
+        let table = try SubscriptionTable(subscriptions, service: service, configuration: configuration)
+        guard let endpoint = try await open(table) else { return }
+        let shift = Shift(
+            service: service, table: table, configuration: configuration, endpoint: endpoint, logger: logger,
+            publish: { [transport] in try await transport.publish($0) })
+        phase.withLock { $0 = .working(shift) }
+        logger.info(
+            "Working", metadata: ["service": "\(service)", "subscribes": "\(table.eventTypes)"])
+        try await shift.run()
+        logger.info("Stopped", metadata: ["service": "\(service)"])
+    }
+
+    /// The endpoint; `nil` if shutdown came first.
+    private func open(_ table: SubscriptionTable) async throws -> T.Endpoint? {
+        let description = EndpointDescription(
+            service: service, subscribes: table.eventTypes, publishes: configuration.publishes,
+            prefetch: configuration.prefetch)
+        do {
+            return try await cancelWhenGracefulShutdown { [transport] in try await transport.open(description) }
+        } catch where Task.isCancelled || Task.isShuttingDownGracefully {
+            return nil
+        }
     }
 }

@@ -1,0 +1,52 @@
+/// A worker's subscriptions by event type, checked and completed with the worker's defaults.
+struct SubscriptionTable: Sendable {
+    /// One subscription with everything decided.
+    struct Route: Sendable {
+        let subscription: Subscription
+        let retry: RetryPolicy
+        let timeout: Duration
+    }
+
+    private let routes: [EventType: Route]
+    /// The subscribed event types, in the order they were written.
+    let eventTypes: [EventType]
+
+    /// Finds all mistakes at once.
+    /// - Throws: ``HarebellError`` with code `invalidWorker`.
+    init(_ subscriptions: [Subscription], service: ServiceName, configuration: WorkerConfiguration) throws {
+        var problems: [String] = []
+        var routes: [EventType: Route] = [:]
+        var eventTypes: [EventType] = []
+        if subscriptions.isEmpty { problems.append("it subscribes to nothing") }
+        if !(1...65_535).contains(configuration.prefetch) {
+            problems.append("prefetch is \(configuration.prefetch), must be 1 to 65535")
+        }
+        if configuration.gracePeriod < .zero { problems.append("the grace period is negative") }
+        for subscription in subscriptions {
+            let timeout = subscription.timeout ?? configuration.handlerTimeout
+            if timeout <= .zero || timeout > WorkerConfiguration.longestHandlerTimeout {
+                problems.append(
+                    "the timeout of \(subscription.name) is \(timeout), must be above 0 and at most 10 minutes")
+            }
+            if let other = routes[subscription.eventType] {
+                problems.append(
+                    "\(subscription.eventType) has two handlers, \(other.subscription.name) and \(subscription.name);"
+                        + " a service has one per event type, what must fail alone is a service of its own")
+            } else {
+                eventTypes.append(subscription.eventType)
+                routes[subscription.eventType] = Route(
+                    subscription: subscription, retry: subscription.retry ?? configuration.retry, timeout: timeout)
+            }
+        }
+        guard problems.isEmpty else {
+            throw HarebellError(
+                .invalidWorker, "worker \"\(service)\" cannot start: \(problems.joined(separator: "; "))")
+        }
+        self.routes = routes
+        self.eventTypes = eventTypes
+    }
+
+    subscript(_ type: EventType) -> Route? { routes[type] }
+
+    var all: [Route] { eventTypes.compactMap { routes[$0] } }
+}

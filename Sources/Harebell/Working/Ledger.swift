@@ -1,0 +1,83 @@
+import Synchronization
+
+/// The deliveries in the worker's hands: who is unsettled, in the order they came, and how many tasks are at work.
+final class Ledger: Sendable {
+    private struct State {
+        var arrivals = 0
+        var unsettled: [Int: TransportDelivery] = [:]
+        var tasks = 0
+        var isStopping = false
+        var nextWaiter = 0
+        var idleWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var isStopping: Bool { state.withLock(\.isStopping) }
+
+    /// From now on nothing is started.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+    }
+
+    /// Notes an arrival and returns its place in the order.
+    func admit(_ delivery: TransportDelivery) -> Int {
+        state.withLock { state in
+            state.arrivals += 1
+            state.unsettled[state.arrivals] = delivery
+            return state.arrivals
+        }
+    }
+
+    /// Whether the delivery is still the worker's to settle.
+    func holds(_ arrival: Int) -> Bool {
+        state.withLock { $0.unsettled[arrival] != nil }
+    }
+
+    /// Takes the delivery out of the books; `false` if it was handed back meanwhile and must not be settled.
+    func settle(_ arrival: Int) -> Bool {
+        state.withLock { $0.unsettled.removeValue(forKey: arrival) != nil }
+    }
+
+    /// Takes everything that is unsettled, the last arrival first: so the broker puts them back in their old order.
+    func takeUnsettled() -> [TransportDelivery] {
+        state.withLock { state in
+            defer { state.unsettled = [:] }
+            return state.unsettled.sorted { $0.key > $1.key }.map(\.value)
+        }
+    }
+
+    func taskBegan() {
+        state.withLock { $0.tasks += 1 }
+    }
+
+    func taskEnded() {
+        let waiters = state.withLock { state in
+            state.tasks -= 1
+            guard state.tasks == 0 else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.idleWaiters = [:] }
+            return Array(state.idleWaiters.values)
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Returns when no task is at work, or when the task is cancelled.
+    func idle() async {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isIdle = state.withLock { state in
+                    if state.tasks == 0 || Task.isCancelled { return true }
+                    state.idleWaiters[id] = continuation
+                    return false
+                }
+                if isIdle { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.idleWaiters.removeValue(forKey: id) }?.resume()
+        }
+    }
+}

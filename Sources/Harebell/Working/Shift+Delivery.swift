@@ -1,0 +1,205 @@
+extension Shift {
+    /// Sees one delivery to its outcome; without one, the delivery is handed back at the end of the shift.
+    func process(_ arrival: Arrival) async {
+        await gate.pass()
+        guard !ledger.isStopping, !Task.isCancelled else { return }
+        await DeliveryRun(shift: self, arrival: arrival).run()
+    }
+}
+
+/// One delivery's way through the worker: does what the ``DeliveryMachine`` says and tells it what came of it.
+private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
+    let shift: Shift<Endpoint>
+    let arrival: Shift<Endpoint>.Arrival
+    let eventType: EventType?
+    let route: SubscriptionTable.Route?
+    let log: DeliveryLog
+
+    init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
+        self.shift = shift
+        self.arrival = arrival
+        self.eventType = try? arrival.delivery.content.get().type
+        self.route = eventType.flatMap { shift.table[$0] }
+        self.log = DeliveryLog(
+            shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
+    }
+
+    private var delivery: TransportDelivery { arrival.delivery }
+    private var clock: WorkerClock { shift.configuration.clock }
+    private func random() -> Double { shift.configuration.randomness.next() }
+    private func describe(_ error: any Error) -> FailureDescription {
+        FailureDescription(error, handler: route?.subscription.name, eventType: eventType)
+    }
+
+    func run() async {
+        let began = clock.uptime()
+        var machine = DeliveryMachine(
+            delivery, handler: route?.subscription.name, policy: route?.retry ?? shift.configuration.retry)
+        var (action, handler) = receive(&machine)
+        // While an outcome waits for its repetition, this delivery keeps the gate closed for all new work.
+        var holdsGate = false
+        defer { if holdsGate { shift.gate.open() } }
+        while true {
+            switch action {
+            case .callHandler(let attempt):
+                guard let handler else { return }
+                action = await call(handler, attempt: attempt, &machine)
+            case .pause(let delay):
+                action = await wait(delay) ? machine.paused() : machine.shutDown()
+            case .backOff(let delay):
+                if !holdsGate { shift.gate.close() }
+                holdsGate = true
+                action = await wait(delay) ? machine.backedOff() : machine.shutDown()
+                continue
+            case .publish(let envelope):
+                action = await publish(envelope, &machine)
+            case .storeRetry(let delay, let record):
+                action = await store("retry", &machine) {
+                    try await shift.endpoint.retry(delivery, after: delay, record: record)
+                }
+            case .storeDeadLetter(let reason, let record):
+                action = await store("dead letter", &machine) {
+                    try await shift.endpoint.deadLetter(delivery, reason: reason, record: record)
+                }
+            case .settle(let outcome):
+                return settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
+            }
+            if holdsGate, !action.isBackOff {
+                shift.gate.open()
+                holdsGate = false
+            }
+        }
+    }
+
+    /// Finds the handler and decodes the event, once for all attempts.
+    private func receive(_ machine: inout DeliveryMachine) -> (DeliveryMachine.Action, Handling?) {
+        let now = clock.now()
+        switch delivery.content {
+        case .failure(let malformed):
+            return (machine.poisoned(describe(malformed), now: now), nil)
+        case .success(let envelope):
+            guard let route else {
+                let failure = FailureDescription(
+                    type: "UnhandledEvent", message: "\"\(shift.service)\" has no handler for \(envelope.type)",
+                    handler: nil, eventType: envelope.type)
+                return (machine.unhandled(failure, now: now, random: random()), nil)
+            }
+            do {
+                let attempt = try route.subscription.prepare(envelope)
+                return (machine.decoded(), Handling(envelope: envelope, route: route, attempt: attempt))
+            } catch {
+                return (machine.poisoned(describe(error), now: now), nil)
+            }
+        }
+    }
+
+    private func call(
+        _ handling: Handling, attempt: Int, _ machine: inout DeliveryMachine
+    ) async -> DeliveryMachine.Action {
+        let held = HeldBackEvents()
+        let context = HandlerContext(
+            envelope: handling.envelope, service: shift.service, handler: handling.route.subscription.name,
+            attempt: attempt, logger: log.attempt(attempt), held: held)
+        let began = clock.uptime()
+        let deadline = began + handling.route.timeout
+        // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
+        // store no retry. It is waited for right here and hears of this task's cancellation.
+        let task = Task { try await shift.traced(handling.envelope, attempt: attempt) { try await handling.attempt(context) } }
+        let timeout = shift.deadlines.add(at: deadline) {
+            task.cancel()
+            log.timedOut(attempt: attempt, after: handling.route.timeout)
+        }
+        let result = await withTaskCancellationHandler {
+            await task.result
+        } onCancel: {
+            task.cancel()
+        }
+        let isInTime = shift.deadlines.remove(timeout)
+        let duration = clock.uptime() - began
+        shift.metrics.handlerEnded(handling.envelope.type, after: duration)
+        let published = held.close()
+        switch result {
+        case .success:
+            return machine.returned(holding: published)
+        case .failure where isInTime && Task.isCancelled:
+            // Whatever it threw: it was cancelled by the shutdown, and that is not an attempt.
+            return machine.shutDown()
+        case .failure(let thrown):
+            let error = isInTime ? thrown : HarebellError.timeout(handling.route.timeout, underlying: thrown)
+            let failure = describe(error)
+            let action = machine.failed(
+                FailureClassification(error), failure, now: clock.now(), random: random())
+            if case .pause(let delay) = action {
+                log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
+                shift.metrics.count("retry_immediate", type: eventType)
+            }
+            return action
+        }
+    }
+
+    private func publish(_ envelope: Envelope, _ machine: inout DeliveryMachine) async -> DeliveryMachine.Action {
+        do {
+            try await shift.publish(envelope)
+            return machine.published()
+        } catch {
+            if Task.isCancelled { return machine.shutDown() }
+            if FailureClassification(error) == .permanent {
+                return machine.publishRefused(describe(error), now: clock.now())
+            }
+            return notDurable(error, "event \(envelope.type)", &machine)
+        }
+    }
+
+    private func store(
+        _ what: String, _ machine: inout DeliveryMachine, _ body: () async throws -> Void
+    ) async -> DeliveryMachine.Action {
+        guard shift.ledger.holds(arrival.number) else { return machine.shutDown() }
+        do {
+            try await body()
+            return machine.stored()
+        } catch {
+            return Task.isCancelled ? machine.shutDown() : notDurable(error, what, &machine)
+        }
+    }
+
+    private func notDurable(
+        _ error: any Error, _ what: String, _ machine: inout DeliveryMachine
+    ) -> DeliveryMachine.Action {
+        let action = machine.notDurable(random: random())
+        if case .backOff(let delay) = action {
+            log.notDurable(error, what: what, again: delay, attempt: machine.attempts)
+        }
+        return action
+    }
+
+    /// `false` if shutdown ended the wait.
+    private func wait(_ delay: Duration) async -> Bool {
+        if delay > .zero { try? await clock.sleep(delay) }
+        return !Task.isCancelled
+    }
+
+    private func settle(_ outcome: DeliveryOutcome, attempt: Int, duration: Duration) {
+        // Released deliveries stay in the ledger until the shift hands them back, all in order.
+        guard outcome != .released, shift.ledger.settle(arrival.number) else { return }
+        if outcome == .handled { shift.endpoint.acknowledge(delivery) }
+        log.settled(outcome, attempt: attempt, duration: duration)
+        shift.metrics.count(outcome.name, type: eventType)
+    }
+}
+
+/// A decoded event and what runs for it.
+private struct Handling: Sendable {
+    let envelope: Envelope
+    let route: SubscriptionTable.Route
+    let attempt: Subscription.Attempt
+}
+
+extension DeliveryMachine.Action {
+    fileprivate var isBackOff: Bool { if case .backOff = self { true } else { false } }
+}
+
+extension HarebellError {
+    fileprivate static func timeout(_ timeout: Duration, underlying: any Error) -> HarebellError {
+        HarebellError(.handlerTimedOut, "the handler ran longer than \(timeout)", underlying: underlying)
+    }
+}

@@ -1,0 +1,139 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// One run of a worker on one endpoint, from the first delivery to the close.
+///
+/// Tasks: one takes deliveries, one watches timeouts, one waits for shutdown, and each delivery that may run has one.
+/// Deliveries that wait in the lane of their key have none.
+///
+/// Shutdown, in this order: nothing new is started · the endpoint stops · running handlers finish, for at most the grace
+/// period · the rest is cancelled and has ``endingPeriod`` to end · what is unsettled is handed back one by one, the last
+/// arrival first · the endpoint closes · handlers that ignore their cancellation are waited for.
+final class Shift<Endpoint: TransportEndpoint>: Sendable {
+    /// A delivery in the order of arrival, with the lane it runs in.
+    struct Arrival: Sendable {
+        let number: Int
+        let delivery: TransportDelivery
+        let lane: String?
+    }
+
+    let service: ServiceName
+    let table: SubscriptionTable
+    let configuration: WorkerConfiguration
+    let endpoint: Endpoint
+    let publish: @Sendable (Envelope) async throws -> Void
+    let logger: Logger
+    let metrics: WorkerMetrics
+    let ledger = Ledger()
+    let gate = Gate()
+    let deadlines: HandlerDeadlines
+    let isTraced = Shift.isInstrumented
+    private let lanes = Mutex(Lanes<Arrival>())
+
+    /// How long cancelled handlers may take to end before their messages are handed back regardless.
+    static var endingPeriod: Duration { .seconds(1) }
+
+    init(
+        service: ServiceName, table: SubscriptionTable, configuration: WorkerConfiguration, endpoint: Endpoint,
+        logger: Logger, publish: @escaping @Sendable (Envelope) async throws -> Void
+    ) {
+        self.service = service
+        self.table = table
+        self.configuration = configuration
+        self.endpoint = endpoint
+        self.publish = publish
+        self.logger = logger
+        self.metrics = WorkerMetrics(service: service, table: table)
+        self.deadlines = HandlerDeadlines(clock: configuration.clock)
+    }
+
+    /// Works until shutdown, cancellation, or the end of the deliveries.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.deadlines.run() }
+            group.addTask {
+                guard (try? await gracefulShutdown()) != nil else { return }
+                self.stopStarting()
+                await self.endpoint.stop()
+            }
+            defer { group.cancelAll() }
+            try await takeAll()
+        }
+    }
+
+    private func stopStarting() {
+        ledger.stop()
+        gate.openForGood()
+    }
+
+    private func takeAll() async throws {
+        let failure = await withDiscardingTaskGroup(returning: (any Error)?.self) { group in
+            var failure: (any Error)?
+            do {
+                for try await delivery in endpoint.deliveries { start(delivery, in: &group) }
+                if !ledger.isStopping, !Task.isCancelled {
+                    failure = HarebellError(.endpointEnded, "the deliveries of \"\(service)\" ended by themselves")
+                }
+            } catch {
+                failure = Task.isCancelled || ledger.isStopping ? nil : error
+            }
+            stopStarting()
+            await ledger.idle(untilUptime: configuration.clock.uptime() + configuration.gracePeriod, configuration.clock)
+            group.cancelAll()
+            // The end must come off in a cancelled task too, so it has one of its own; it is waited for right here.
+            await Task { await self.finish() }.value
+            return failure
+        }
+        if let failure { throw failure }
+    }
+
+    private func finish() async {
+        let clock = configuration.clock
+        await ledger.idle(untilUptime: clock.uptime() + Self.endingPeriod, clock)
+        await endpoint.stop()
+        for delivery in ledger.takeUnsettled() {
+            endpoint.release(delivery)
+            let log = DeliveryLog(logger, service: service, delivery: delivery, handler: nil)
+            log.settled(.released, attempt: delivery.attempts, duration: .zero)
+            metrics.count("released", type: try? delivery.content.get().type)
+        }
+        await endpoint.close()
+    }
+
+    private func start(_ delivery: TransportDelivery, in group: inout DiscardingTaskGroup) {
+        let number = ledger.admit(delivery)
+        guard !ledger.isStopping else { return }  // Handed back with the rest.
+        let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
+        let arrival = Arrival(number: number, delivery: delivery, lane: key)
+        if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
+        ledger.taskBegan()
+        group.addTask {
+            var next: Arrival? = arrival
+            while let current = next {
+                await self.process(current)
+                next = current.lane.flatMap { key in self.lanes.withLock { $0.leave(key) } }
+            }
+            self.ledger.taskEnded()
+        }
+    }
+}
+
+extension Ledger {
+    /// Returns when no task is at work, at the latest when the clock's uptime reaches the deadline.
+    func idle(untilUptime deadline: Duration, _ clock: WorkerClock) async {
+        await withDiscardingTaskGroup { group in
+            let finished = AsyncStream<Void>.makeStream()
+            group.addTask {
+                await self.idle()
+                finished.continuation.finish()
+            }
+            group.addTask {
+                try? await clock.alarm(deadline)
+                finished.continuation.finish()
+            }
+            for await _ in finished.stream {}
+            group.cancelAll()
+        }
+    }
+}
