@@ -76,7 +76,7 @@ let package = Package(
             name: "Harebell", dependencies: [logging, metrics, tracing, serviceLifecycle], swiftSettings: safe),
         .target(
             name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging], swiftSettings: safe),
-        .target(name: "HarebellTesting", dependencies: ["Harebell", logging], swiftSettings: safe),
+        .target(name: "HarebellTesting", dependencies: ["Harebell", logging, serviceLifecycle], swiftSettings: safe),
         .target(name: "HarebellObservability", dependencies: [logging], swiftSettings: safe),
         .target(
             name: "HarebellHost",

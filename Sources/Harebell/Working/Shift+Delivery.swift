@@ -104,7 +104,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         let deadline = began + handling.route.timeout
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
         // store no retry. It is waited for right here and hears of this task's cancellation.
-        let task = Task { try await shift.traced(handling.envelope, attempt: attempt) { try await handling.attempt(context) } }
+        let task = Task {
+            try await shift.traced(handling.envelope, attempt: attempt) { try await handling.attempt(context) }
+        }
         let timeout = shift.deadlines.add(at: deadline) {
             task.cancel()
             log.timedOut(attempt: attempt, after: handling.route.timeout)

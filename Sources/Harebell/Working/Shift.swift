@@ -79,7 +79,8 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
                 failure = Task.isCancelled || ledger.isStopping ? nil : error
             }
             stopStarting()
-            await ledger.idle(untilUptime: configuration.clock.uptime() + configuration.gracePeriod, configuration.clock)
+            await ledger.idle(
+                untilUptime: configuration.clock.uptime() + configuration.gracePeriod, configuration.clock)
             group.cancelAll()
             // The end must come off in a cancelled task too, so it has one of its own; it is waited for right here.
             await Task { await self.finish() }.value

@@ -78,7 +78,7 @@ public final class Worker<T: Transport>: Service {
             prefetch: configuration.prefetch)
         do {
             return try await cancelWhenGracefulShutdown { [transport] in try await transport.open(description) }
-        } catch where Task.isCancelled || Task.isShuttingDownGracefully {
+        } catch  where Task.isCancelled || Task.isShuttingDownGracefully {
             return nil
         }
     }
