@@ -57,7 +57,7 @@ final class HandlerDeadlines: Sendable {
         return id
     }
 
-    /// Takes a deadline away. `false` if it had already passed.
+    /// Takes a deadline away; `false` if it had already passed.
     func remove(_ id: Int) -> Bool {
         state.withLock { $0.entries.removeValue(forKey: id) != nil }
     }

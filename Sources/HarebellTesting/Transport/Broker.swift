@@ -24,7 +24,7 @@ struct Message: Sendable {
     }
 }
 
-/// The state of the in-memory broker. A value: every change is one step under its owner's lock.
+/// The state of the in-memory broker, as a value: every change is one step under its owner's lock.
 struct Broker: Sendable {
     struct Fault: Sendable {
         var remaining: Int
