@@ -69,7 +69,10 @@ let package = Package(
         .systemLibrary(
             name: "CRabbitMQ", pkgConfig: "librabbitmq",
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]),
-        .target(name: "AMQP", dependencies: ["CRabbitMQ", nioSSL, logging] + nio, swiftSettings: strict),
+        .target(
+            name: "AMQP",
+            dependencies: ["CRabbitMQ", nioSSL, logging, .product(name: "NIOTLS", package: "swift-nio")] + nio,
+            swiftSettings: strict),
 
         // The framework.
         .target(

@@ -1,0 +1,95 @@
+extension ChannelMachine {
+    /// Registers a consumer and asks for its deliveries; the tag is ours, so that none can precede the registration.
+    mutating func consume(
+        _ queue: String, tag: String, prefetch: UInt16, exclusive: Bool, arguments: FieldTable,
+        to deliveries: DeliveryQueue, _ call: Call, _ out: inout Output
+    ) {
+        let method = OutboundMethod.basicConsume(queue: queue, tag: tag, exclusive: exclusive, arguments: arguments)
+        do {
+            // What cannot be encoded must not leave its basic.qos behind.
+            _ = try method.measure()
+        } catch {
+            if case .waiting(let waiter) = call.listener { out.effects.append(.reply(waiter, .failure(error))) }
+            return
+        }
+        self.call(.basicQos(prefetch: prefetch), Call(id: 0, kind: .basicQosOK, listener: .silent), &out)
+        let waiting = calls.count
+        self.call(method, call, &out)
+        if calls.count > waiting { consumers[tag] = Consumer(queue: deliveries) }
+    }
+
+    /// Notes that a tag is ours to settle.
+    mutating func note(_ tag: UInt64) throws(AMQPError) {
+        guard window.deliver(tag) else {
+            throw AMQPError(
+                .protocolViolation, "the broker sent delivery tag \(tag) on channel \(number) out of order",
+                replyCode: 503)
+        }
+    }
+
+    mutating func deliver(_ message: ReceivedMessage, _ out: inout Output) throws(AMQPError) {
+        let tag = message.info.consumerTag
+        try note(message.info.deliveryTag)
+        guard consumers[tag]?.queue != nil, !isClosing else { return release(message.info.deliveryTag, &out) }
+        if consumers[tag]?.inbox.isEmpty == true { withInbox.append(tag) }
+        consumers[tag]?.inbox.append(message)
+    }
+
+    /// Gives a delivery back that nobody here wants.
+    mutating func release(_ tag: UInt64, _ out: inout Output) {
+        guard window.settle(tag), !isClosing else { return }
+        out.send(.basicNack(tag: tag, requeue: true), channel: number)
+    }
+
+    /// Hands over what arrived in this read, one batch per consumer.
+    mutating func flushDeliveries(_ out: inout Output) {
+        guard !withInbox.isEmpty else { return }
+        for tag in withInbox { flushInbox(tag, &out) }
+        withInbox.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func flushInbox(_ tag: String, _ out: inout Output) {
+        guard let consumer = consumers[tag], !consumer.inbox.isEmpty else { return }
+        consumers[tag]?.inbox = []
+        if let queue = consumer.queue { out.effects.append(.deliver(queue, consumer.inbox)) }
+    }
+
+    mutating func brokerCancelled(_ tag: String, _ out: inout Output) {
+        finishConsumer(tag, AMQPError(.consumerCancelled, "the broker cancelled the consumer \(tag)"), &out)
+    }
+
+    /// Ends a consumer after what has arrived for it.
+    mutating func finishConsumer(_ tag: String, _ error: AMQPError?, _ out: inout Output) {
+        flushInbox(tag, &out)
+        guard let consumer = consumers.removeValue(forKey: tag) else { return }
+        if let queue = consumer.queue { out.effects.append(.finish(queue, error)) }
+    }
+
+    // MARK: Settling
+
+    enum Settlement: Sendable {
+        case acknowledge
+        case nack(requeue: Bool)
+        case reject(requeue: Bool)
+    }
+
+    /// Settles a delivery; false if it was settled before. An ack waits for the next batch, to be said with others.
+    mutating func settle(_ tag: UInt64, _ settlement: Settlement, _ out: inout Output) -> Bool {
+        guard !isClosing else { return false }
+        switch settlement {
+        case .acknowledge: return window.acknowledge(tag)
+        case .nack(let requeue):
+            guard window.settle(tag) else { return false }
+            out.send(.basicNack(tag: tag, requeue: requeue), channel: number)
+        case .reject(let requeue):
+            guard window.settle(tag) else { return false }
+            out.send(.basicReject(tag: tag, requeue: requeue), channel: number)
+        }
+        return true
+    }
+
+    mutating func flushAcknowledgements(_ out: inout Output) {
+        guard !isClosing else { return }
+        window.flush { tag, multiple in out.send(.basicAck(tag: tag, multiple: multiple), channel: number) }
+    }
+}

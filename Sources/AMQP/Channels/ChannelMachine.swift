@@ -1,0 +1,268 @@
+import Logging
+import NIOCore
+
+/// One channel as a state machine: calls in order, confirms, consumers, settlements, content.
+///
+///     opening ──open-ok──► open ──close()──► closing ──close-ok──► gone
+///        └───────────────────┴──channel.close from the broker───► gone
+///
+/// While closing, answers and confirms of what was sent before still arrive and count; deliveries are let go, the
+/// broker takes them back.
+struct ChannelMachine: Sendable {
+    /// A method that waits for its answer.
+    struct Call: Sendable {
+        enum Listener: Sendable {
+            case waiting(Waiter<Result<Reply, AMQPError>>)
+            /// Part of a larger operation; its failure is that of the channel.
+            case silent
+            /// The caller was cancelled or timed out.
+            case abandoned
+        }
+
+        var id: UInt64
+        var kind: ReplyKind
+        var listener: Listener
+        var deadline: NIODeadline?
+        /// For basic.consume: the tag, to cancel the consumer that nobody waits for any more.
+        var consumerTag: String?
+    }
+
+    /// Whoever waits for the channel's end.
+    struct CloseWaiter: Sendable {
+        var id: UInt64
+        var waiter: Waiter<AMQPError?>
+        var deadline: NIODeadline?
+    }
+
+    struct Consumer: Sendable {
+        /// Where deliveries go; `nil` once nobody wants them.
+        var queue: DeliveryQueue?
+        var inbox: [ReceivedMessage] = []
+    }
+
+    let number: UInt16
+    /// Tells this channel from an earlier one of the same number.
+    let epoch: UInt64
+    let hasConfirms: Bool
+    private(set) var isClosing = false
+    var calls = CircularBuffer<Call>()
+    var confirms = ConfirmTracker<PublishWaiter>()
+    var window = SettlementWindow()
+    var consumers: [String: Consumer] = [:]
+    var withInbox: [String] = []
+    var closeWaiters: [CloseWaiter] = []
+    /// Nobody holds the channel's handle; why it ended need not be remembered.
+    var isOrphan = false
+    private var content: ContentAssembly
+
+    init(number: UInt16, epoch: UInt64, hasConfirms: Bool, maximumBodySize: Int) {
+        self.number = number
+        self.epoch = epoch
+        self.hasConfirms = hasConfirms
+        content = ContentAssembly(maximumBodySize: maximumBodySize)
+    }
+
+    // MARK: Calls
+
+    /// Writes a method and puts it in the line of those that wait for an answer.
+    mutating func call(_ method: OutboundMethod, _ call: Call, _ out: inout Output) {
+        do {
+            try out.frames.write(method, channel: number)
+            calls.append(call)
+        } catch {
+            if case .waiting(let waiter) = call.listener { out.effects.append(.reply(waiter, .failure(error))) }
+        }
+    }
+
+    /// Begins an orderly close; what was acked before is said before.
+    mutating func close(_ out: inout Output) {
+        guard !isClosing else { return }
+        flushAcknowledgements(&out)
+        isClosing = true
+        out.send(.channelClose(ClosePayload(code: 200, text: "closed by the client")), channel: number)
+    }
+
+    /// Gives up waiting calls and publishes: those of one id, or those whose deadline has passed.
+    mutating func abandon(
+        _ error: AMQPError, _ out: inout Output, where isGivenUp: (UInt64, NIODeadline?) -> Bool
+    ) {
+        for index in calls.indices {
+            guard case .waiting(let waiter) = calls[index].listener,
+                isGivenUp(calls[index].id, calls[index].deadline)
+            else { continue }
+            calls[index].listener = .abandoned
+            out.effects.append(.reply(waiter, .failure(error)))
+            switch calls[index].kind {
+            case .channelOpenOK, .confirmSelectOK:
+                // Nobody will ever use the channel.
+                isOrphan = true
+                close(&out)
+            case .basicConsumeOK:
+                if let tag = calls[index].consumerTag { cancelUnwanted(tag, &out) }
+            default: break
+            }
+        }
+        for waiter in confirms.abandon(where: { isGivenUp($0.id, $1) }) { out.complete(waiter, error) }
+        for waiter in closeWaiters where isGivenUp(waiter.id, waiter.deadline) {
+            out.effects.append(.closed(waiter.waiter, error))
+        }
+        closeWaiters.removeAll { isGivenUp($0.id, $0.deadline) }
+    }
+
+    private mutating func cancelUnwanted(_ tag: String, _ out: inout Output) {
+        consumers[tag]?.queue = nil
+        guard !isClosing else { return }
+        let call = Call(id: 0, kind: .basicCancelOK, listener: .silent)
+        self.call(.basicCancel(tag: tag), call, &out)
+    }
+
+    /// The earliest moment at which something here times out.
+    var earliestDeadline: NIODeadline? {
+        var earliest = confirms.earliestDeadline
+        for deadline in closeWaiters.compactMap(\.deadline) { earliest = earliest.map { min($0, deadline) } ?? deadline }
+        for call in calls {
+            guard case .waiting = call.listener, let deadline = call.deadline else { continue }
+            earliest = earliest.map { min($0, deadline) } ?? deadline
+        }
+        return earliest
+    }
+
+    // MARK: Frames
+
+    /// What a frame means for the channel as a whole.
+    enum Disposition {
+        case stays
+        /// The channel is gone; its number is free.
+        case gone(AMQPError?)
+    }
+
+    mutating func receive(_ method: InboundMethod, _ out: inout Output) throws(AMQPError) -> Disposition {
+        // A channel.close may cut a message short; nothing else may come between its frames.
+        guard content.isIdle || method.isClose else {
+            throw AMQPError(.protocolViolation, "the broker sent a method inside a message", replyCode: 505)
+        }
+        switch method {
+        case .basicDeliver(let info): try content.begin(.deliver(info))
+        case .basicReturn(let info): try content.begin(.returned(info))
+        case .basicGetOK(let info, _):
+            guard calls.first?.kind == .basicGet else { throw unexpected("basic.get-ok") }
+            try content.begin(.get(info))
+        case .basicAck(let tag, let multiple): try confirm(tag, multiple, isAck: true, &out)
+        case .basicNack(let tag, let multiple): try confirm(tag, multiple, isAck: false, &out)
+        case .basicCancel(let tag): brokerCancelled(tag, &out)
+        case .channelFlow(let active): out.send(.channelFlowOK(active: active), channel: number)
+        case .reply(let reply, let kind): try answer(reply, kind, &out)
+        case .channelClose(let payload):
+            out.send(.channelCloseOK, channel: number)
+            // When both closes cross, the broker still answers ours, and the number is free only then.
+            guard !isClosing else { return .stays }
+            return .gone(AMQPError(.channelClosed, payload.text, replyCode: payload.code))
+        case .channelCloseOK:
+            guard isClosing else { throw unexpected("channel.close-ok") }
+            return .gone(nil)
+        default:
+            throw AMQPError(
+                .protocolViolation, "the broker sent a connection's method on channel \(number)", replyCode: 503)
+        }
+        return .stays
+    }
+
+    mutating func receiveHeader(_ payload: UnsafeRawBufferPointer, _ out: inout Output) throws(AMQPError) {
+        if let message = try content.header(payload) { try complete(message, &out) }
+    }
+
+    mutating func receiveBody(_ payload: UnsafeRawBufferPointer, _ out: inout Output) throws(AMQPError) {
+        if let message = try content.body(payload) { try complete(message, &out) }
+    }
+
+    func unexpected(_ what: String) -> AMQPError {
+        let expected = calls.first.map { "\($0.kind.rawValue) was next" } ?? "nothing was asked"
+        return AMQPError(
+            .protocolViolation, "the broker sent \(what) on channel \(number) where \(expected)", replyCode: 503)
+    }
+
+    private mutating func answer(_ reply: Reply, _ kind: ReplyKind, _ out: inout Output) throws(AMQPError) {
+        guard let call = calls.first, call.kind == kind else { throw unexpected(kind.rawValue) }
+        calls.removeFirst()
+        if case .tag(let tag) = reply, kind == .basicCancelOK { finishConsumer(tag, nil, &out) }
+        if case .waiting(let waiter) = call.listener { out.effects.append(.reply(waiter, .success(reply))) }
+    }
+
+    private mutating func confirm(
+        _ tag: UInt64, _ multiple: Bool, isAck: Bool, _ out: inout Output
+    ) throws(AMQPError) {
+        let isKnown = confirms.confirm(tag: tag, multiple: multiple, isAck: isAck) { waiter, outcome in
+            out.complete(waiter, AMQPError(outcome))
+        }
+        guard hasConfirms, isKnown else {
+            throw AMQPError(
+                .protocolViolation, "the broker confirmed publish \(tag) on channel \(number), which was never sent",
+                replyCode: 503)
+        }
+    }
+
+    private mutating func complete(_ content: ContentAssembly.Content, _ out: inout Output) throws(AMQPError) {
+        func message(_ info: DeliveryInfo) -> ReceivedMessage {
+            ReceivedMessage(
+                info: info, properties: content.properties, body: content.body, bodySize: content.size)
+        }
+        switch content.purpose {
+        case .deliver(let info): try deliver(message(info), &out)
+        case .get(let info):
+            try note(info.deliveryTag)
+            let call = calls.removeFirst()
+            guard case .waiting(let waiter) = call.listener else { return release(info.deliveryTag, &out) }
+            out.effects.append(.reply(waiter, .success(.message(message(info)))))
+        case .returned(let info): returned(info, content, &out)
+        }
+    }
+
+    private mutating func returned(_ info: ReturnInfo, _ content: ContentAssembly.Content, _ out: inout Output) {
+        let key = content.properties.withUnsafeBytes { properties in
+            ReturnKey(
+                exchange: info.exchange, routingKey: info.routingKey,
+                messageID: (try? BasicProperties(encoded: properties))?.messageID, properties: properties,
+                body: content.body)
+        }
+        let isKnown = confirms.markReturned(key, code: info.code, text: info.text)
+        if !isKnown {
+            out.effects.append(
+                .log(.warning, "a message was returned by \(info.exchange)/\(info.routingKey): \(info.text)"))
+        }
+    }
+
+    // MARK: The end
+
+    /// Fails everything that waits; called once, when the channel is gone.
+    mutating func end(_ error: AMQPError?, _ out: inout Output) {
+        let cause = error ?? AMQPError(.closed, "the channel was closed")
+        while let call = calls.popFirst() {
+            if case .waiting(let waiter) = call.listener { out.effects.append(.reply(waiter, .failure(cause))) }
+        }
+        for waiter in confirms.removeAll() { out.complete(waiter, cause) }
+        for consumer in consumers.values {
+            // What is still buffered cannot be settled any more; the broker delivers it again.
+            if let queue = consumer.queue { out.effects.append(.finish(queue, cause)) }
+        }
+        consumers = [:]
+        withInbox = []
+        for waiter in closeWaiters { out.effects.append(.closed(waiter.waiter, error)) }
+        closeWaiters = []
+    }
+}
+
+extension InboundMethod {
+    fileprivate var isClose: Bool {
+        if case .channelClose = self { true } else { false }
+    }
+}
+
+extension AMQPError {
+    init?(_ outcome: PublishOutcome) {
+        switch outcome {
+        case .confirmed: return nil
+        case .nacked: self.init(.nacked, "the broker could not store the message")
+        case .returned(let code, let text): self.init(.returned, text, replyCode: code)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+/// Puts the frames of one message together: method, header, bodies.
+///
+///     idle ──begin──► header ──header──► body(n left) ──body──► … ──► idle
+///
+/// A body over the limit is dropped frame by frame as it comes, so that memory stays bounded; the message is completed
+/// without it and known by its size.
+struct ContentAssembly: Sendable {
+    /// What a message arrives for.
+    enum Purpose: Sendable {
+        case deliver(DeliveryInfo)
+        case get(DeliveryInfo)
+        case returned(ReturnInfo)
+    }
+
+    struct Content: Sendable {
+        var purpose: Purpose
+        var properties: [UInt8]
+        var body: [UInt8]
+        var size: UInt64
+    }
+
+    private enum State: Sendable {
+        case idle
+        case header(Purpose)
+        case body
+    }
+
+    private var state = State.idle
+    // Beside the state rather than in it, so that appending to the body never copies it.
+    private var content: Content?
+    private var remaining: UInt64 = 0
+    private var isDropping = false
+    private let maximumBodySize: Int
+
+    init(maximumBodySize: Int) {
+        self.maximumBodySize = maximumBodySize
+    }
+
+    var isIdle: Bool {
+        if case .idle = state { true } else { false }
+    }
+
+    private static func violation(_ what: String, _ code: UInt16) -> AMQPError {
+        AMQPError(.protocolViolation, "the broker sent \(what)", replyCode: code)
+    }
+
+    /// A method that announces content.
+    mutating func begin(_ purpose: Purpose) throws(AMQPError) {
+        guard isIdle else { throw Self.violation("a method inside a message", 505) }
+        state = .header(purpose)
+    }
+
+    /// A content-header frame; returns the message if it has no body.
+    mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Content? {
+        guard case .header(let purpose) = state else {
+            throw Self.violation("a content header that no method announced", 505)
+        }
+        guard payload.count >= 14, UInt16(bigEndian: payload.loadUnaligned(as: UInt16.self)) == 60 else {
+            throw Self.violation("a content header of another class than basic", 501)
+        }
+        let size = UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
+        content = Content(purpose: purpose, properties: Array(payload[12...]), body: [], size: size)
+        remaining = size
+        isDropping = size > UInt64(maximumBodySize)
+        if !isDropping, size > 4096 {
+            // Not all at once for what is only claimed.
+            content?.body.reserveCapacity(Int(min(size, 1 << 20)))
+        }
+        state = .body
+        return finishIfComplete()
+    }
+
+    /// A body frame; returns the message if it was the last.
+    mutating func body(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Content? {
+        guard case .body = state else { throw Self.violation("a content body without its header", 505) }
+        guard UInt64(payload.count) <= remaining else {
+            throw Self.violation("a body longer than its header says", 501)
+        }
+        remaining -= UInt64(payload.count)
+        if !isDropping { content?.body.append(contentsOf: payload) }
+        return finishIfComplete()
+    }
+
+    private mutating func finishIfComplete() -> Content? {
+        guard remaining == 0 else { return nil }
+        state = .idle
+        return content.take()
+    }
+}

@@ -1,0 +1,68 @@
+/// A method the broker may send, its strings copied out of the network's memory.
+enum InboundMethod: Sendable {
+    case connectionStart(major: UInt8, minor: UInt8, properties: FieldTable, mechanisms: String)
+    case connectionSecure
+    case connectionTune(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16)
+    case connectionOpenOK
+    case connectionClose(ClosePayload)
+    case connectionCloseOK
+    case connectionBlocked(reason: String)
+    case connectionUnblocked
+    case channelFlow(active: Bool)
+    case channelClose(ClosePayload)
+    case channelCloseOK
+    case basicDeliver(DeliveryInfo)
+    case basicGetOK(DeliveryInfo, messageCount: UInt32)
+    case basicReturn(ReturnInfo)
+    case basicAck(tag: UInt64, multiple: Bool)
+    case basicNack(tag: UInt64, multiple: Bool)
+    case basicCancel(tag: String)
+    /// An answer to one of our methods, in the order in which we sent them.
+    case reply(Reply, ReplyKind)
+}
+
+/// What the broker says about a message it delivers.
+struct DeliveryInfo: Sendable {
+    var consumerTag: String
+    var deliveryTag: UInt64
+    var isRedelivered: Bool
+    var exchange: String
+    var routingKey: String
+}
+
+/// What the broker says about a message that it gives back.
+struct ReturnInfo: Sendable {
+    var code: UInt16
+    var text: String
+    var exchange: String
+    var routingKey: String
+}
+
+/// What a method is answered with.
+enum ReplyKind: String, Sendable {
+    case channelOpenOK = "channel.open-ok"
+    case exchangeDeclareOK = "exchange.declare-ok"
+    case exchangeDeleteOK = "exchange.delete-ok"
+    case exchangeBindOK = "exchange.bind-ok"
+    case exchangeUnbindOK = "exchange.unbind-ok"
+    case queueDeclareOK = "queue.declare-ok"
+    case queueBindOK = "queue.bind-ok"
+    case queueUnbindOK = "queue.unbind-ok"
+    case queuePurgeOK = "queue.purge-ok"
+    case queueDeleteOK = "queue.delete-ok"
+    case basicQosOK = "basic.qos-ok"
+    case basicConsumeOK = "basic.consume-ok"
+    case basicCancelOK = "basic.cancel-ok"
+    case basicGet = "basic.get-ok"
+    case confirmSelectOK = "confirm.select-ok"
+}
+
+/// The contents of an answer.
+enum Reply: Sendable {
+    case done
+    case queue(QueueState)
+    case count(UInt32)
+    case tag(String)
+    /// A message of basic.get, or none.
+    case message(ReceivedMessage?)
+}

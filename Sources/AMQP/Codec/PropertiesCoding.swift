@@ -1,0 +1,109 @@
+import CRabbitMQ
+
+extension BasicProperties {
+    /// What encoding the properties takes: bytes on the wire, and of scratch memory.
+    ///
+    /// Proves on the way that librabbitmq can encode them: string lengths, keys, depth, counts.
+    func measure() throws(AMQPError) -> (encoded: Int, scratch: Int) {
+        var encoded = 2 + 1 + 1 + 8
+        var scratch = 0
+        for (name, value) in strings {
+            guard let value else { continue }
+            let length = value.utf8.count
+            guard length <= CodecLimits.shortString else {
+                throw AMQPError(.invalidArgument, "\(name) has \(length) bytes; at most \(CodecLimits.shortString) fit")
+            }
+            encoded += 1 + length
+            scratch += length
+        }
+        if !headers.isEmpty {
+            let table = try TableMeasure(headers)
+            encoded += table.encoded
+            scratch += table.scratch
+        }
+        return (encoded, scratch)
+    }
+
+    private var strings: [(String, String?)] {
+        [
+            ("content-type", contentType), ("content-encoding", contentEncoding), ("correlation-id", correlationID),
+            ("reply-to", replyTo), ("expiration", expiration), ("message-id", messageID), ("type", type),
+            ("user-id", userID), ("app-id", appID), ("cluster-id", clusterID),
+        ]
+    }
+
+    /// Encodes into `target`; `nil` if it does not fit.
+    func encode(into target: UnsafeMutableRawBufferPointer, scratch: inout Scratch) -> Int? {
+        var properties = amqp_basic_properties_t()
+        var flags: amqp_flags_t = 0
+        func string(_ value: String?, _ bit: Int, _ scratch: inout Scratch) -> amqp_bytes_t {
+            guard let value else { return amqp_bytes_t(len: 0, bytes: nil) }
+            flags |= 1 << bit
+            return scratch.bytes(value)
+        }
+        properties.content_type = string(contentType, 15, &scratch)
+        properties.content_encoding = string(contentEncoding, 14, &scratch)
+        if !headers.isEmpty {
+            flags |= 1 << 13
+            properties.headers = scratch.table(headers)
+        }
+        if let deliveryMode {
+            flags |= 1 << 12
+            properties.delivery_mode = deliveryMode
+        }
+        if let priority {
+            flags |= 1 << 11
+            properties.priority = priority
+        }
+        properties.correlation_id = string(correlationID, 10, &scratch)
+        properties.reply_to = string(replyTo, 9, &scratch)
+        properties.expiration = string(expiration, 8, &scratch)
+        properties.message_id = string(messageID, 7, &scratch)
+        if let timestamp {
+            flags |= 1 << 6
+            properties.timestamp = timestamp
+        }
+        properties.type = string(type, 5, &scratch)
+        properties.user_id = string(userID, 4, &scratch)
+        properties.app_id = string(appID, 3, &scratch)
+        properties.cluster_id = string(clusterID, 2, &scratch)
+        properties._flags = flags
+        let room = amqp_bytes_t(len: target.count, bytes: target.baseAddress)
+        let count = withUnsafeMutablePointer(to: &properties) {
+            amqp_encode_properties(UInt16(AMQP_BASIC_CLASS), $0, room)
+        }
+        return count < 0 ? nil : Int(count)
+    }
+
+    /// Decodes a property list (flags, then values) after proving that it is well-formed.
+    init(encoded bytes: UnsafeRawBufferPointer) throws(AMQPError) {
+        try WireScanner.checkProperties(bytes)
+        let pool = DecodingPool()
+        var decoded: UnsafeMutableRawPointer?
+        let status = amqp_decode_properties(
+            UInt16(AMQP_BASIC_CLASS), pool.pointer, amqp_bytes_t(borrowing: bytes), &decoded)
+        guard status == 0, let decoded else { throw AMQPError(.malformed, "the properties cannot be decoded") }
+        self.init(decoded: decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee)
+        _ = consume pool
+    }
+
+    private init(decoded: amqp_basic_properties_t) {
+        self.init()
+        // Fields whose flag is not set hold what the pool's memory held before.
+        func has(_ bit: Int) -> Bool { decoded._flags & (1 << bit) != 0 }
+        if has(15) { contentType = decoded.content_type.text }
+        if has(14) { contentEncoding = decoded.content_encoding.text }
+        if has(13) { headers = FieldTable(decoded: decoded.headers) }
+        if has(12) { deliveryMode = decoded.delivery_mode }
+        if has(11) { priority = decoded.priority }
+        if has(10) { correlationID = decoded.correlation_id.text }
+        if has(9) { replyTo = decoded.reply_to.text }
+        if has(8) { expiration = decoded.expiration.text }
+        if has(7) { messageID = decoded.message_id.text }
+        if has(6) { timestamp = decoded.timestamp }
+        if has(5) { type = decoded.type.text }
+        if has(4) { userID = decoded.user_id.text }
+        if has(3) { appID = decoded.app_id.text }
+        if has(2) { clusterID = decoded.cluster_id.text }
+    }
+}

@@ -1,0 +1,129 @@
+public import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOSSL
+
+/// One physical connection to a broker; it dies with its socket. ``AMQPClient`` is the one that lives on.
+///
+/// All calls may be made from any task. A connection that publishes much and one that consumes much should be two:
+/// a broker short of memory or disk stops reading what a publishing connection sends, acknowledgements included.
+public final class AMQPConnection: Sendable {
+    let core: ConnectionCore
+    /// The host that was reached.
+    public let host: AMQPConfiguration.Host
+    /// What the broker says about itself.
+    public let serverProperties: FieldTable
+
+    init(core: ConnectionCore, host: AMQPConfiguration.Host) {
+        self.core = core
+        self.host = host
+        serverProperties = core.read { $0.serverProperties }
+    }
+
+    deinit {
+        core.perform { $0.close(.closure { _ in }, deadline: .now() + .seconds(5)) }
+    }
+
+    /// The broker's version, for example `3.10.8`.
+    public var brokerVersion: String? { serverProperties["version"]?.stringValue }
+
+    /// Whether the broker refuses to take publishes at the moment, for it is short of memory or disk.
+    public var isBlocked: Bool { core.read { $0.blockedReason != nil } }
+
+    /// Whether calls can be made.
+    public var isOpen: Bool { core.read { $0.refusal == nil } }
+
+    /// Connects to the first host that answers and logs in.
+    ///
+    /// A host that cannot be reached, or is not what it should be, makes way for the next one; a refused login does
+    /// not, since the hosts of one configuration share their users.
+    /// - Throws: the last host's error.
+    public static func connect(
+        _ configuration: AMQPConfiguration, logger: Logger
+    ) async throws(AMQPError) -> AMQPConnection {
+        try await connect(configuration, hosts: configuration.hosts, logger: logger)
+    }
+
+    static func connect(
+        _ configuration: AMQPConfiguration, hosts: [AMQPConfiguration.Host], logger: Logger
+    ) async throws(AMQPError) -> AMQPConnection {
+        try configuration.validate()
+        let tls: NIOSSLContext? = if let options = configuration.tls { try await options.context() } else { nil }
+        var last = AMQPError(.invalidArgument, "the configuration names no host")
+        for host in hosts {
+            var logger = logger
+            logger[metadataKey: "amqp.host"] = "\(host)"
+            do {
+                let core = try await ConnectAttempt(configuration, host: host, tls: tls, logger: logger).run()
+                logger.debug("connected", metadata: ["amqp.version": "\(core.read { $0.serverProperties["version"]?.stringValue ?? "-" })"])
+                return AMQPConnection(core: core, host: host)
+            } catch {
+                logger.debug("cannot connect", metadata: ["error": "\(error)"])
+                last = error
+                guard error.code != .cancelled, error.code != .authenticationRefused else { break }
+            }
+        }
+        throw last
+    }
+
+    /// Opens a channel; with `confirms`, publishing on it waits for the broker's confirm.
+    public func openChannel(confirms: Bool = false) async throws(AMQPError) -> AMQPChannel {
+        let id = WaiterID.next()
+        let opened = NIOLockedValueBox<ChannelID?>(nil)
+        let deadline = NIODeadline.after(core.configuration.rpcTimeout)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isCancelled = Task.isCancelled
+                core.perform { machine in
+                    let channel = machine.openChannel(
+                        confirms: confirms, id: id, .task(continuation), deadline: deadline, isCancelled: isCancelled)
+                    opened.withLockedValue { $0 = channel }
+                }
+            }
+        } onCancel: {
+            core.perform { $0.cancelCall(id, on: nil) }
+        }
+        _ = try result.get()
+        guard let channel = opened.withLockedValue({ $0 }) else {
+            throw AMQPError(.closed, "the channel was not opened")
+        }
+        return AMQPChannel(channel, on: self, hasConfirms: confirms)
+    }
+
+    /// Says goodbye and waits for the answer, at most until the deadline. Does nothing the second time.
+    public func close(deadline: Duration = .seconds(5)) async {
+        _ = await withCheckedContinuation { continuation in
+            core.perform { $0.close(.task(continuation), deadline: .after(deadline)) }
+        }
+    }
+
+    /// Waits for the end of the connection; `nil` after our own ``close(deadline:)``.
+    public func waitUntilClosed() async -> AMQPError? {
+        let id = WaiterID.next()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                core.perform { $0.waitUntilClosed(id, .task(continuation), isCancelled: Task.isCancelled) }
+            }
+        } onCancel: {
+            core.perform { $0.cancelWaitUntilClosed(id) }
+        }
+    }
+}
+
+extension AMQPConfiguration {
+    /// Refuses what cannot work before anything is tried.
+    func validate() throws(AMQPError) {
+        func refuse(_ what: String) -> AMQPError { AMQPError(.invalidArgument, what) }
+        guard !hosts.isEmpty else { throw refuse("the configuration names no host") }
+        guard frameMax >= CodecLimits.minimumFrameMax else { throw refuse("frameMax must be at least 4096") }
+        guard virtualHost.utf8.count <= CodecLimits.shortString else {
+            throw refuse("the name of the virtual host has more than 255 bytes")
+        }
+        guard heartbeat >= .zero else { throw refuse("heartbeat must not be negative") }
+        guard maximumBodySize >= 0 else { throw refuse("maximumBodySize must not be negative") }
+        if let name = connectionName, name.utf8.count > 1024 { throw refuse("connectionName is over 1024 bytes") }
+        if case .external = credentials, tls?.certificateFile == nil {
+            throw refuse("external credentials need TLS with a client certificate")
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// The event loop's side of a connection: moves bytes between the socket and the state machine.
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let core: ConnectionCore
+    private var context: ChannelHandlerContext?
+    private var isWriting = false
+    private var isClosing = false
+    private var timer: Scheduled<Void>?
+    private var armed: NIODeadline?
+    private var transportError: AMQPError?
+    private let usesTLS: Bool
+
+    init(core: ConnectionCore, usesTLS: Bool) {
+        self.core = core
+        self.usesTLS = usesTLS
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive, !usesTLS { begin() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !usesTLS { begin() }
+        context.fireChannelActive()
+    }
+
+    private func begin() {
+        core.perform(isOnLoop: true) { $0.connected() }
+        service()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // Not a byte, and so no credential, leaves before the peer is verified.
+        if usesTLS, case .handshakeCompleted = event as? TLSUserEvent { begin() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        core.perform(isOnLoop: true) { $0.receive(bytes, now: .now()) }
+        service()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .uncleanShutdown = error as? NIOSSLError {
+            // The end of the stream says as much; what was lost is known from missing confirms.
+            context.close(promise: nil)
+            return
+        }
+        transportError = transportError ?? AMQPError(transport: error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let error = transportError
+        core.perform(isOnLoop: true) { $0.disconnected(error) }
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        core.perform(isOnLoop: true) { $0.disconnected(transportError) }
+        timer?.cancel()
+        timer = nil
+        self.context = nil
+        core.detach()
+    }
+
+    /// Writes what is pending, in one write; closes when that is wanted; arms the timer.
+    func service() {
+        guard let context else { return }
+        let (batch, deadline, isOver) = core.perform(isOnLoop: true) { machine in
+            let batch = machine.takeBatch(isWriting: isWriting)
+            return (batch, machine.nextDeadline(), machine.isOver)
+        }
+        arm(deadline)
+        if let batch { write(batch, context) }
+        if isOver { close(context) }
+    }
+
+    private func write(_ batch: ByteBuffer, _ context: ChannelHandlerContext) {
+        isWriting = true
+        let count = batch.readableBytes
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(batch)).whenComplete { _ in handler.value.wrote(count) }
+    }
+
+    private func wrote(_ count: Int) {
+        isWriting = false
+        core.perform(isOnLoop: true) { $0.written(count, now: .now()) }
+        service()
+    }
+
+    /// Closes after the last batch, a close or close-ok, has left; a peer that reads nothing does not hold us up.
+    private func close(_ context: ChannelHandlerContext) {
+        guard !isClosing else { return }
+        isClosing = true
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        guard isWriting else { return context.close(promise: nil) }
+        context.eventLoop.scheduleTask(in: .milliseconds(500)) { handler.value.context?.close(promise: nil) }
+    }
+
+    private func arm(_ deadline: NIODeadline?) {
+        guard let deadline, let context else { return }
+        if let armed, armed <= deadline { return }
+        timer?.cancel()
+        armed = deadline
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(deadline: deadline) { handler.value.tick() }
+    }
+
+    private func tick() {
+        armed = nil
+        timer = nil
+        core.perform(isOnLoop: true) { $0.tick(now: .now()) }
+        service()
+    }
+}
+
+extension AMQPError {
+    /// An error of the socket or of TLS.
+    init(transport error: any Error) {
+        switch error {
+        case let error as AMQPError: self = error
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
+            self.init(.tlsFailed, "TLS with the broker failed", underlying: error)
+        default: self.init(.connectionClosed, "the connection broke", underlying: error)
+        }
+    }
+}

@@ -1,0 +1,315 @@
+import Logging
+import NIOCore
+
+/// A connection as a state machine: bytes and calls in, bytes and effects out, no I/O and no clock of its own.
+///
+///     start ──► tune ──► openOK ──► open ──close()──► closing ──close-ok──► over
+///       └────────┴─────────┴──────────┴─ close from the broker, end of stream, bad frame, silence ─► over
+///
+/// It is a value inside the connection's one lock. Callers encode under it and leave; the event loop takes what was
+/// written as one batch. Effects run after the lock is released, in order.
+struct ConnectionMachine: Sendable {
+    enum Phase: Sendable {
+        case start
+        case tune
+        case openOK
+        case open
+        case closing
+        /// `nil` after our own close.
+        case over(AMQPError?)
+    }
+
+    struct Gated: Sendable {
+        var message: OutgoingMessage
+        var channel: ChannelID
+        var waiter: PublishWaiter
+        var deadline: NIODeadline?
+    }
+
+    /// Publishers wait above this many bytes not yet taken by the kernel …
+    static let highWater = 8 << 20
+    /// … until they are fewer than this.
+    static let lowWater = 2 << 20
+
+    let configuration: AMQPConfiguration
+    var phase = Phase.start
+    var out = Output()
+    var scanner: FrameScanner
+    var names = NameCache()
+    /// The beginning of a frame whose rest has not arrived.
+    private var held = ByteBuffer()
+    var heartbeat: HeartbeatClock?
+    var openWaiter: Waiter<Result<Void, AMQPError>>?
+    var closeWaiters: [(id: UInt64, waiter: Waiter<AMQPError?>)] = []
+    var closeDeadline: NIODeadline?
+
+    var serverProperties = FieldTable()
+    var blockedReason: String?
+
+    // MARK: Channels
+
+    /// By number; index 0 is unused.
+    var channels: [ChannelMachine?] = [nil]
+    var lastEpoch: UInt64 = 0
+    /// Why channels ended, until their handles are gone; the error is `nil` after our own close.
+    var ended: [UInt64: AMQPError?] = [:]
+    private var withDeliveries: [UInt16] = []
+    var withAcknowledgements: [UInt16] = []
+
+    // MARK: Sending
+
+    /// Publishes that wait for the gate, in order.
+    var gated = CircularBuffer<Gated>()
+    var isOverHighWater = false
+    var bytesInFlight = 0
+    private var isWakeWanted = false
+    private var isWakeScheduled = false
+    /// No deadline is earlier than this.
+    var earliestDeadline: NIODeadline?
+    private var armedDeadline: NIODeadline?
+
+    init(configuration: AMQPConfiguration, openWaiter: Waiter<Result<Void, AMQPError>>) {
+        self.configuration = configuration
+        self.openWaiter = openWaiter
+        // connection.start comes before any limit is negotiated; it is small, but not bound to 4096.
+        scanner = FrameScanner(frameMax: max(Int(configuration.frameMax), 131_072), channelMax: 0)
+    }
+
+    var isOver: Bool {
+        if case .over = phase { true } else { false }
+    }
+
+    /// What a call fails with when the connection cannot take it; `nil` when it can.
+    var refusal: AMQPError? {
+        switch phase {
+        case .open: nil
+        case .over(let error?): AMQPError(.connectionClosed, error.message, replyCode: error.replyCode, underlying: error)
+        case .over(nil), .closing: AMQPError(.closed, "the connection was closed")
+        case .start, .tune, .openOK: AMQPError(.connectionFailed, "the connection is not open yet")
+        }
+    }
+
+    // MARK: Bytes in
+
+    /// The socket is connected (and encrypted, with TLS).
+    mutating func connected() {
+        out.frames.writeProtocolHeader()
+        wantWake()
+    }
+
+    /// Takes what was read; everything it leads to is in the effects and in the batch afterwards.
+    mutating func receive(_ bytes: ByteBuffer, now: NIODeadline) {
+        guard !isOver else { return }
+        heartbeat?.received(at: now)
+        var input = bytes
+        if held.readableBytes > 0 {
+            held.writeImmutableBuffer(bytes)
+            input = held
+        }
+        held = ByteBuffer()
+        let consumed = input.withUnsafeReadableBytes { receive($0, now: now) }
+        input.moveReaderIndex(forwardBy: consumed)
+        if input.readableBytes > 0, !isOver { held = input }
+        for number in withDeliveries { channels[Int(number)]?.flushDeliveries(&out) }
+        withDeliveries.removeAll(keepingCapacity: true)
+        wantWake()
+    }
+
+    private mutating func receive(_ bytes: UnsafeRawBufferPointer, now: NIODeadline) -> Int {
+        let pool = DecodingPool()
+        var offset = 0
+        do throws(AMQPError) {
+            if case .start = phase { try refuseProtocolHeader(bytes) }
+            while !isOver, let frame = try scanner.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...])) {
+                try receive(frame, pool, now: now)
+                offset += frame.size
+                pool.recycle()
+            }
+        } catch {
+            violate(error)
+        }
+        return offset
+    }
+
+    private mutating func receive(_ frame: Frame, _ pool: borrowing DecodingPool, now: NIODeadline) throws(AMQPError) {
+        switch frame.kind {
+        case .heartbeat: break
+        case .method:
+            let method = try InboundMethod(payload: frame.payload, pool: pool, names: &names)
+            if frame.channel == 0 {
+                try receiveOnConnection(method, now: now)
+            } else {
+                try receive(method, on: frame.channel)
+            }
+        case .header:
+            try check(frame.channel)
+            try channels[Int(frame.channel)]?.receiveHeader(frame.payload, &out)
+            noteDeliveries(frame.channel)
+        case .body:
+            try check(frame.channel)
+            try channels[Int(frame.channel)]?.receiveBody(frame.payload, &out)
+            noteDeliveries(frame.channel)
+        }
+    }
+
+    private func check(_ number: UInt16) throws(AMQPError) {
+        guard Int(number) < channels.count, channels[Int(number)] != nil else {
+            throw AMQPError(
+                .protocolViolation, "the broker sent a frame on channel \(number), which is not open", replyCode: 504)
+        }
+    }
+
+    private mutating func noteDeliveries(_ number: UInt16) {
+        if channels[Int(number)]?.withInbox.isEmpty == false, withDeliveries.last != number {
+            withDeliveries.append(number)
+        }
+    }
+
+    private mutating func receive(_ method: InboundMethod, on number: UInt16) throws(AMQPError) {
+        try check(number)
+        let disposition = try channels[Int(number)]?.receive(method, &out)
+        noteDeliveries(number)
+        if case .gone(let error) = disposition { end(number, error) }
+    }
+
+    /// A frame or method that breaks the protocol: say why, and end the connection.
+    mutating func violate(_ error: AMQPError) {
+        if case .start = phase {
+        } else {
+            let payload = ClosePayload(code: error.replyCode ?? 541, text: String(error.message.prefix(120)))
+            out.send(.connectionClose(payload), channel: 0)
+        }
+        out.effects.append(.log(.error, "closing the connection: \(error)"))
+        finish(error)
+    }
+
+    /// The socket is gone.
+    mutating func disconnected(_ error: AMQPError?) {
+        guard !isOver else { return }
+        switch phase {
+        case .closing: finish(nil)
+        case .start, .tune, .openOK:
+            finish(error ?? AMQPError(.connectionFailed, "the broker hung up during the login"))
+        default: finish(error ?? AMQPError(.connectionClosed, "the broker hung up without a word"))
+        }
+    }
+
+    /// Ends the connection: everything that waits is told, once.
+    mutating func finish(_ error: AMQPError?) {
+        guard !isOver else { return }
+        phase = .over(error)
+        let cause =
+            error.map {
+                AMQPError(
+                    $0.code == .protocolViolation ? .protocolViolation : .connectionClosed, $0.message,
+                    replyCode: $0.replyCode, underlying: $0.underlying)
+            } ?? AMQPError(.closed, "the connection was closed")
+        for index in channels.indices {
+            guard let epoch = channels[index]?.epoch else { continue }
+            channels[index]?.flushDeliveries(&out)
+            channels[index]?.end(cause, &out)
+            channels[index] = nil
+            ended.updateValue(cause, forKey: epoch)
+        }
+        while let entry = gated.popFirst() { out.complete(entry.waiter, cause) }
+        if let openWaiter { out.effects.append(.opened(openWaiter, .failure(error ?? cause))) }
+        openWaiter = nil
+        for (_, waiter) in closeWaiters { out.effects.append(.closed(waiter, error)) }
+        closeWaiters = []
+        heartbeat = nil
+        earliestDeadline = nil
+        closeDeadline = nil
+        wantWake()
+    }
+
+    // MARK: Batches out
+
+    /// Notes that the event loop has something to do.
+    mutating func wantWake() {
+        isWakeWanted = true
+    }
+
+    /// Whether the caller must wake the event loop; only the first of many does.
+    mutating func takeWake() -> Bool {
+        guard isWakeWanted, !isWakeScheduled else { return false }
+        isWakeScheduled = true
+        return true
+    }
+
+    /// The event loop is here: everything written so far, or `nil`.
+    mutating func takeBatch(isWriting: Bool) -> ByteBuffer? {
+        isWakeWanted = false
+        isWakeScheduled = false
+        guard !isWriting else { return nil }
+        flushAcknowledgements()
+        guard out.frames.batch.readableBytes > 0 else { return nil }
+        let batch = out.frames.take()
+        bytesInFlight += batch.readableBytes
+        return batch
+    }
+
+    mutating func flushAcknowledgements() {
+        guard !withAcknowledgements.isEmpty else { return }
+        for number in withAcknowledgements { channels[Int(number)]?.flushAcknowledgements(&out) }
+        withAcknowledgements.removeAll(keepingCapacity: true)
+    }
+
+    /// A batch has left for the kernel.
+    mutating func written(_ count: Int, now: NIODeadline) {
+        bytesInFlight -= count
+        heartbeat?.sent(at: now)
+        openGate()
+    }
+
+    // MARK: Time
+
+    /// Notes a deadline; wakes the event loop if its timer is set for later.
+    mutating func noteDeadline(_ deadline: NIODeadline?) {
+        guard let deadline else { return }
+        earliestDeadline = earliestDeadline.map { min($0, deadline) } ?? deadline
+        if let armedDeadline, armedDeadline <= deadline { return }
+        wantWake()
+    }
+
+    /// When the event loop's timer must fire next; the loop promises to arm it.
+    mutating func nextDeadline() -> NIODeadline? {
+        var next = earliestDeadline
+        for candidate in [heartbeat?.nextCheck, closeDeadline] {
+            guard let candidate else { continue }
+            next = next.map { min($0, candidate) } ?? candidate
+        }
+        armedDeadline = next
+        return next
+    }
+
+    /// The timer fired: heartbeats and deadlines.
+    mutating func tick(now: NIODeadline) {
+        armedDeadline = nil
+        guard !isOver else { return }
+        if let closeDeadline, now >= closeDeadline { return finish(nil) }
+        switch heartbeat?.check(at: now) {
+        case .sendHeartbeat where out.frames.batch.readableBytes == 0 && bytesInFlight == 0:
+            out.frames.writeHeartbeat()
+        case .dead:
+            return finish(AMQPError(.connectionClosed, "the broker was silent for two heartbeat intervals"))
+        default: break
+        }
+        if let earliestDeadline, now >= earliestDeadline { expire(now: now) }
+        wantWake()
+    }
+
+    private mutating func expire(now: NIODeadline) {
+        let error = AMQPError(.timedOut, "the broker did not answer in time; whether it did it is unknown")
+        let late: (UInt64, NIODeadline?) -> Bool = { _, deadline in deadline.map { $0 <= now } ?? false }
+        for index in channels.indices { channels[index]?.abandon(error, &out, where: late) }
+        abandonGated(AMQPError(.timedOut, "the message could not be sent in time; it was not sent")) {
+            late($0.waiter.id, $0.deadline)
+        }
+        var earliest = gated.lazy.compactMap(\.deadline).min()
+        for channel in channels {
+            guard let deadline = channel?.earliestDeadline else { continue }
+            earliest = earliest.map { min($0, deadline) } ?? deadline
+        }
+        earliestDeadline = earliest
+    }
+}

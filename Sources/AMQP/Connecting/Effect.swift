@@ -1,0 +1,64 @@
+import Logging
+
+/// What a state machine wants done outside of the connection's lock.
+enum Effect: Sendable {
+    case reply(Waiter<Result<Reply, AMQPError>>, Result<Reply, AMQPError>)
+    case published(CheckedContinuation<AMQPError?, Never>, AMQPError?)
+    case batchPublished(CheckedContinuation<[Result<Void, AMQPError>], Never>, [Result<Void, AMQPError>])
+    case publishedClosure(@Sendable (AMQPError?) -> Void, AMQPError?)
+    case closed(Waiter<AMQPError?>, AMQPError?)
+    case opened(Waiter<Result<Void, AMQPError>>, Result<Void, AMQPError>)
+    case deliver(DeliveryQueue, [ReceivedMessage])
+    case finish(DeliveryQueue, AMQPError?)
+    case log(Logger.Level, String)
+}
+
+/// What the state machines of a connection produce: bytes to send, and effects in order.
+struct Output: Sendable {
+    var frames = FrameWriter()
+    var effects: [Effect] = []
+
+    mutating func takeEffects() -> [Effect] {
+        guard !effects.isEmpty else { return [] }
+        defer { effects = [] }
+        return effects
+    }
+
+    /// Tells whoever waits for a publish.
+    mutating func complete(_ waiter: PublishWaiter, _ error: AMQPError?) {
+        switch waiter.target {
+        case .task(let continuation): effects.append(.published(continuation, error))
+        case .closure(let closure): effects.append(.publishedClosure(closure, error))
+        case .batch(let batch, let index):
+            if let (continuation, results) = batch.resolve(index, error) {
+                effects.append(.batchPublished(continuation, results))
+            }
+        }
+    }
+
+    /// Writes a method whose arguments are known to fit.
+    mutating func send(_ method: OutboundMethod, channel: UInt16) {
+        do {
+            try frames.write(method, channel: channel)
+        } catch {
+            effects.append(.log(.error, "a method could not be encoded: \(error)"))
+        }
+    }
+}
+
+extension Effect {
+    /// Does what is wanted, except for logging.
+    func run() {
+        switch self {
+        case .reply(let waiter, let result): waiter.resume(result)
+        case .published(let continuation, let error): continuation.resume(returning: error)
+        case .batchPublished(let continuation, let results): continuation.resume(returning: results)
+        case .publishedClosure(let closure, let error): closure(error)
+        case .closed(let waiter, let error): waiter.resume(error)
+        case .opened(let waiter, let result): waiter.resume(result)
+        case .deliver(let queue, let messages): queue.push(messages)
+        case .finish(let queue, let error): queue.finish(error)
+        case .log: break
+        }
+    }
+}

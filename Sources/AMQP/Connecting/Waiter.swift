@@ -1,0 +1,12 @@
+/// Whoever waits for an outcome; resumed exactly once, never with a lock held.
+enum Waiter<Value: Sendable>: Sendable {
+    case task(CheckedContinuation<Value, Never>)
+    case closure(@Sendable (Value) -> Void)
+
+    func resume(_ value: sending Value) {
+        switch self {
+        case .task(let continuation): continuation.resume(returning: value)
+        case .closure(let closure): closure(value)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/// A frame in the network's memory.
+struct Frame {
+    enum Kind: UInt8 {
+        case method = 1
+        case header = 2
+        case body = 3
+        case heartbeat = 8
+    }
+
+    var kind: Kind
+    var channel: UInt16
+    var payload: UnsafeRawBufferPointer
+    /// How many bytes the frame takes, envelope included.
+    var size: Int
+}
+
+/// Finds frames in received bytes and refuses what cannot be one (AMQP 0-9-1 §2.3.5).
+struct FrameScanner: Sendable {
+    /// Bytes around every payload: kind, channel, length; end byte.
+    static let overhead = 8
+    static let end: UInt8 = 0xCE
+
+    /// The negotiated size; the specification's minimum does not bind the broker before that.
+    var frameMax: Int
+    var channelMax: UInt16
+
+    /// The first frame of `bytes`, or `nil` if it has not arrived whole.
+    ///
+    /// The head alone is enough to refuse a frame, so a lie about the length never makes us wait for it.
+    func next(in bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Frame? {
+        guard let first = bytes.first else { return nil }
+        guard let kind = Frame.Kind(rawValue: first) else {
+            throw Self.violation("a frame of unknown kind \(first)")
+        }
+        guard bytes.count >= 7 else { return nil }
+        let channel = UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
+        let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self)))
+        try check(kind, channel, length)
+        let size = length + Self.overhead
+        guard bytes.count >= size else { return nil }
+        guard bytes[size - 1] == Self.end else { throw Self.violation("a frame does not end with 0xCE") }
+        return Frame(
+            kind: kind, channel: channel, payload: UnsafeRawBufferPointer(rebasing: bytes[7..<7 + length]), size: size)
+    }
+
+    private func check(_ kind: Frame.Kind, _ channel: UInt16, _ length: Int) throws(AMQPError) {
+        let excess = kind == .header ? CodecLimits.headerExcess : 0
+        guard length + Self.overhead <= frameMax + excess else {
+            throw Self.violation("a \(kind) frame of \(length) bytes exceeds the negotiated \(frameMax)")
+        }
+        guard channel <= channelMax else {
+            throw Self.violation("a frame on channel \(channel), above the negotiated \(channelMax)", code: 504)
+        }
+        switch kind {
+        case .heartbeat:
+            guard channel == 0, length == 0 else { throw Self.violation("a heartbeat with a channel or a payload") }
+        case .method:
+            guard length >= 4 else { throw Self.violation("a method frame of \(length) bytes") }
+        case .header:
+            guard length >= 14 else { throw Self.violation("a header frame of \(length) bytes") }
+            guard channel > 0 else { throw Self.violation("a content header on channel 0") }
+        case .body:
+            guard channel > 0 else { throw Self.violation("a content body on channel 0") }
+        }
+    }
+
+    private static func violation(_ what: String, code: UInt16 = 501) -> AMQPError {
+        AMQPError(.protocolViolation, "the broker sent \(what)", replyCode: code)
+    }
+}

@@ -1,0 +1,113 @@
+import CRabbitMQ
+import NIOCore
+
+/// Encodes whole methods and messages into a batch of bytes to send.
+///
+/// Every call is atomic: what cannot be encoded leaves the batch as it was.
+struct FrameWriter: Sendable {
+    /// The batch.
+    private(set) var batch = ByteBuffer()
+    /// The negotiated frame size.
+    var frameMax = Int(CodecLimits.minimumFrameMax)
+
+    /// Takes the batch and leaves an empty one.
+    mutating func take() -> ByteBuffer {
+        defer { batch = ByteBuffer() }
+        return batch
+    }
+
+    mutating func writeProtocolHeader() {
+        batch.writeBytes([0x41, 0x4D, 0x51, 0x50, 0, 0, 9, 1])
+    }
+
+    mutating func writeHeartbeat() {
+        batch.writeBytes([8, 0, 0, 0, 0, 0, 0, FrameScanner.end])
+    }
+
+    mutating func write(_ method: OutboundMethod, channel: UInt16) throws(AMQPError) {
+        let measure = try method.measure()
+        let most = frameMax - FrameScanner.overhead - 4
+        guard measure.encoded - 48 <= most else { throw Self.tooBig("the method's arguments", measure.encoded, most) }
+        let room = min(measure.encoded, most)
+        let start = batch.writerIndex
+        let written = batch.writeWithUnsafeMutableBytes(minimumWritableBytes: room + 12) { bytes in
+            withUnsafeTemporaryAllocation(byteCount: measure.scratch + 64, alignment: 16) { memory in
+                var scratch = Scratch(memory)
+                let target = UnsafeMutableRawBufferPointer(rebasing: bytes[11..<11 + room])
+                guard let (number, count) = method.encode(into: target, scratch: &scratch) else { return 0 }
+                Self.frame(.method, channel, count + 4, bytes)
+                bytes.storeBytes(of: number.bigEndian, toByteOffset: 7, as: UInt32.self)
+                return count + 12
+            }
+        }
+        guard written > 0 else {
+            batch.moveWriterIndex(to: start)
+            throw AMQPError(.invalidArgument, "the method cannot be encoded")
+        }
+    }
+
+    /// Writes a message: publish method, content header, body frames. Returns the range of its encoded properties.
+    mutating func write(_ message: OutgoingMessage, channel: UInt16) throws(AMQPError) -> Range<Int> {
+        let measure = try message.properties.measure()
+        let most = frameMax - FrameScanner.overhead - 12
+        // The measure counts fields that may be unset, by at most ten bytes.
+        guard measure.encoded - 10 <= most else { throw Self.tooBig("the message's headers", measure.encoded, most) }
+        let start = batch.writerIndex
+        try write(
+            .basicPublish(
+                exchange: message.exchange, routingKey: message.routingKey, mandatory: message.mandatory),
+            channel: channel)
+        let header = batch.writerIndex
+        let room = min(measure.encoded, most)
+        let size = UInt64(message.body.count)
+        let written = batch.writeWithUnsafeMutableBytes(minimumWritableBytes: room + 20) { bytes in
+            withUnsafeTemporaryAllocation(byteCount: measure.scratch + 64, alignment: 16) { memory in
+                var scratch = Scratch(memory)
+                let target = UnsafeMutableRawBufferPointer(rebasing: bytes[19..<19 + room])
+                guard let count = message.properties.encode(into: target, scratch: &scratch) else { return 0 }
+                Self.frame(.header, channel, count + 12, bytes)
+                bytes.storeBytes(of: UInt16(AMQP_BASIC_CLASS).bigEndian, toByteOffset: 7, as: UInt16.self)
+                bytes.storeBytes(of: 0, toByteOffset: 9, as: UInt16.self)
+                bytes.storeBytes(of: size.bigEndian, toByteOffset: 11, as: UInt64.self)
+                return count + 20
+            }
+        }
+        guard written > 0 else {
+            batch.moveWriterIndex(to: start)
+            throw Self.tooBig("the message's headers", measure.encoded, most)
+        }
+        writeBody(message.body, channel: channel)
+        return header + 19..<header + written - 1
+    }
+
+    private mutating func writeBody(_ body: [UInt8], channel: UInt16) {
+        let most = frameMax - FrameScanner.overhead
+        var rest = body[...]
+        if body.count > most {
+            batch.reserveCapacity(minimumWritableBytes: body.count + (body.count / most + 1) * FrameScanner.overhead)
+        }
+        while !rest.isEmpty {
+            let part = rest.prefix(most)
+            batch.writeInteger(Frame.Kind.body.rawValue)
+            batch.writeInteger(channel)
+            batch.writeInteger(UInt32(part.count))
+            batch.writeBytes(part)
+            batch.writeInteger(FrameScanner.end)
+            rest = rest.dropFirst(part.count)
+        }
+    }
+
+    /// Writes head and end of a frame around a payload of `length` bytes at offset 7.
+    private static func frame(
+        _ kind: Frame.Kind, _ channel: UInt16, _ length: Int, _ bytes: UnsafeMutableRawBufferPointer
+    ) {
+        bytes[0] = kind.rawValue
+        bytes.storeBytes(of: channel.bigEndian, toByteOffset: 1, as: UInt16.self)
+        bytes.storeBytes(of: UInt32(length).bigEndian, toByteOffset: 3, as: UInt32.self)
+        bytes[7 + length] = FrameScanner.end
+    }
+
+    private static func tooBig(_ what: String, _ size: Int, _ most: Int) -> AMQPError {
+        AMQPError(.invalidArgument, "\(what) take \(size) bytes; one frame holds \(most)")
+    }
+}

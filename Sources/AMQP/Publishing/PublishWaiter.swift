@@ -1,0 +1,41 @@
+/// Whoever waits for a publish: a task, one place of a batch, or a closure.
+struct PublishWaiter: Sendable {
+    enum Target: Sendable {
+        case task(CheckedContinuation<AMQPError?, Never>)
+        case batch(PublishBatch, index: Int)
+        case closure(@Sendable (AMQPError?) -> Void)
+    }
+
+    /// Identifies the publish, or the batch, for its cancellation.
+    var id: UInt64
+    var target: Target
+}
+
+/// The outcomes of messages published together; its task is resumed when the last is known.
+///
+/// Sendable without a lock of its own: after `init` it is touched only through ``resolve(_:_:)``, and that only while
+/// the lock of the one connection that carries the batch is held.
+final class PublishBatch: @unchecked Sendable {
+    private var failures: [Int: AMQPError] = [:]
+    private var open: Int
+    private let count: Int
+    private let continuation: CheckedContinuation<[Result<Void, AMQPError>], Never>
+
+    init(count: Int, continuation: CheckedContinuation<[Result<Void, AMQPError>], Never>) {
+        self.count = count
+        self.continuation = continuation
+        open = count
+    }
+
+    /// Notes the outcome of one message; returns what to resume the task with when it was the last.
+    func resolve(
+        _ index: Int, _ error: AMQPError?
+    ) -> (CheckedContinuation<[Result<Void, AMQPError>], Never>, [Result<Void, AMQPError>])? {
+        if let error { failures[index] = error }
+        open -= 1
+        guard open == 0 else { return nil }
+        var results = [Result<Void, AMQPError>](repeating: .success(()), count: count)
+        for (index, error) in failures { results[index] = .failure(error) }
+        return (continuation, results)
+    }
+}

@@ -1,0 +1,72 @@
+import NIOCore
+
+/// What a client knows, under its one lock: the connection and who waits for it.
+///
+///     connecting ──connected──► connected ──lost──► connecting ──► …
+///          └──────── shutdown ─────┴──► closed
+struct ClientState: Sendable {
+    enum Phase: Sendable {
+        case connecting(AMQPError?)
+        case connected(AMQPConnection)
+        case closed
+    }
+
+    struct Waiting: Sendable {
+        var id: UInt64
+        var continuation: CheckedContinuation<Result<AMQPConnection, AMQPError>, Never>
+    }
+
+    var phase = Phase.connecting(nil)
+    var isRunning = false
+    var isShuttingDown = false
+    var actions: [(name: String, action: @Sendable (AMQPConnection) async throws -> Void)] = []
+    private var waiting: [Waiting] = []
+    private var closing: [CheckedContinuation<Void, Never>] = []
+
+    static let closedError = AMQPError(.closed, "the client was shut down")
+
+    /// The connection, or the error that there will be none, or neither yet.
+    var connection: Result<AMQPConnection, AMQPError>? {
+        switch phase {
+        case .connected(let connection): .success(connection)
+        case .closed: .failure(Self.closedError)
+        case .connecting: nil
+        }
+    }
+
+    mutating func wait(_ waiter: Waiting) {
+        waiting.append(waiter)
+    }
+
+    mutating func removeWaiter(_ id: UInt64) -> Waiting? {
+        waiting.firstIndex { $0.id == id }.map { waiting.remove(at: $0) }
+    }
+
+    /// Whoever is to be resumed after a change, and with what.
+    struct Resumption {
+        var waiting: [Waiting]
+        var with: Result<AMQPConnection, AMQPError>
+        var closing: [CheckedContinuation<Void, Never>]
+    }
+
+    /// Changes the phase; a closed client stays closed.
+    mutating func enter(_ phase: Phase) -> Resumption? {
+        if case .closed = self.phase { return nil }
+        self.phase = phase
+        guard let connection else { return nil }
+        defer { waiting = [] }
+        var resumption = Resumption(waiting: waiting, with: connection, closing: [])
+        if case .closed = phase {
+            resumption.closing = closing
+            closing = []
+        }
+        return resumption
+    }
+
+    /// Waits for the end; true if it is there.
+    mutating func waitUntilClosed(_ continuation: CheckedContinuation<Void, Never>) -> Bool {
+        if case .closed = phase { return true }
+        closing.append(continuation)
+        return false
+    }
+}

@@ -1,0 +1,198 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// Publishes on one channel with confirms, and again on the next when that one ends.
+final class RecoveringPublisher: Sendable {
+    private struct State {
+        var messages = Republishing()
+        var channel: AMQPChannel?
+        /// Counts channels; a completion of an earlier one says nothing about the present.
+        var generation: UInt64 = 0
+        var isClosed = false
+        var armed: NIODeadline?
+        var drained: Alarm?
+    }
+
+    private let box = NIOLockedValueBox(State())
+    private let work = Alarm()
+    private let recovery: RecoveryPolicy
+    private let logger: Logger
+
+    init(recovery: RecoveryPolicy, logger: Logger) {
+        self.recovery = recovery
+        self.logger = logger
+    }
+
+    func publish(_ message: OutgoingMessage, deadline: Duration) async throws(AMQPError) {
+        let id = WaiterID.next()
+        let limit = NIODeadline.after(deadline)
+        let error: AMQPError? = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isCancelled = Task.isCancelled
+                let entry = Republishing.Entry(
+                    id: id, message: message, deadline: limit, continuation: .task(continuation))
+                let refusal = isCancelled ? Self.cancelled : append(entry)
+                if let refusal { continuation.resume(returning: refusal) }
+            }
+        } onCancel: {
+            resolve(id, Self.cancelled)
+            let channel = box.withLockedValue { $0.channel }
+            channel?.connection.core.perform { [channel] in
+                if let channel { $0.cancelPublish(id, on: channel.id) }
+            }
+        }
+        if let error { throw error }
+    }
+
+    private static let cancelled = AMQPError(
+        .cancelled, "the task that publishes was cancelled; whether the message was stored is unknown")
+
+    /// Takes a message and sends it if it can be; the order of entries is the order on the wire.
+    private func append(_ entry: Republishing.Entry) -> AMQPError? {
+        let effects: [Effect]? = change { state in
+            guard !state.isClosed else { return nil }
+            state.messages.append(entry)
+            arm(entry.deadline, &state)
+            return send(&state)
+        }
+        return effects == nil ? ClientState.closedError : nil
+    }
+
+    /// Changes the state and runs what follows from it when the lock is released.
+    @discardableResult
+    private func change(_ body: (inout State) -> [Effect]?) -> [Effect]? {
+        let (effects, core, isWaiting) = box.withLockedValue { state in
+            let effects = body(&state)
+            return (effects, state.channel?.connection.core, !state.messages.isReady && !state.messages.isEmpty)
+        }
+        if let effects { core?.run(effects) }
+        if isWaiting { work.ring() }
+        return effects
+    }
+
+    private func send(_ state: inout State) -> [Effect] {
+        guard let channel = state.channel else { return [] }
+        let generation = state.generation
+        var effects: [Effect] = []
+        for entry in state.messages.takeSendable() {
+            effects += channel.publish(entry.message, waiterID: entry.id, deadline: entry.deadline) { [weak self] error in
+                self?.completed(entry.id, generation, error)
+            }
+        }
+        return effects
+    }
+
+    private func completed(_ id: UInt64, _ generation: UInt64, _ error: AMQPError?) {
+        switch error?.code {
+        case .channelClosed, .connectionClosed, .closed, .protocolViolation:
+            // Unknown whether it was stored: again on the next channel.
+            break
+        default: resolve(id, error)
+        }
+    }
+
+    private func resolve(_ id: UInt64, _ error: AMQPError?) {
+        var entry: Republishing.Entry?
+        var drained: Alarm?
+        change { state in
+            entry = state.messages.resolve(id)
+            if state.messages.isEmpty { drained = state.drained.take() }
+            // The next suspect, if they go one at a time.
+            return entry == nil ? [] : send(&state)
+        }
+        entry?.continuation.resume(error)
+        drained?.ring()
+    }
+
+    // MARK: Channels
+
+    /// Keeps a channel open on this connection while there is something to publish; until cancelled.
+    func run(on connection: AMQPConnection) async {
+        var failures = 0
+        while !Task.isCancelled {
+            guard box.withLockedValue({ !$0.messages.isEmpty }) else {
+                await work.wait()
+                continue
+            }
+            do {
+                let channel = try await connection.openChannel(confirms: true)
+                attach(channel)
+                let error = await channel.waitUntilClosed()
+                let culprits = detach(error)
+                failures = culprits.isEmpty ? failures + 1 : 0
+                guard !Task.isCancelled else { return await channel.close() }
+            } catch {
+                failures += 1
+                guard connection.isOpen else { return }
+                logger.warning("cannot open a channel to publish on", metadata: ["error": "\(error)"])
+            }
+            if failures > 0 {
+                try? await Task.sleep(for: recovery.delay(afterFailures: failures, random: .random(in: 0..<1)))
+            }
+        }
+    }
+
+    private func attach(_ channel: AMQPChannel) {
+        change { state in
+            state.channel = channel
+            state.generation += 1
+            state.messages.ready()
+            return send(&state)
+        }
+    }
+
+    private func detach(_ error: AMQPError?) -> [Republishing.Entry] {
+        let culprits = box.withLockedValue { state in
+            state.channel = nil
+            return state.messages.channelEnded(error)
+        }
+        for entry in culprits { entry.continuation.resume(error) }
+        return culprits
+    }
+
+    // MARK: The end
+
+    /// Waits until everything is confirmed, or the time is over.
+    func drain(atMost limit: Duration) async {
+        let alarm = Alarm()
+        let isEmpty = box.withLockedValue { state in
+            if !state.messages.isEmpty { state.drained = alarm }
+            return state.messages.isEmpty
+        }
+        if !isEmpty { await alarm.wait(atMost: limit) }
+    }
+
+    /// Fails what is not confirmed, and everything from now on.
+    func close() {
+        let entries = box.withLockedValue { state in
+            state.isClosed = true
+            return state.messages.removeAll()
+        }
+        for entry in entries { entry.continuation.resume(ClientState.closedError) }
+    }
+
+    /// Sets the timer unless it is set for earlier; it is never moved, so that a publish costs no wake-up.
+    private func arm(_ deadline: NIODeadline, _ state: inout State) {
+        guard state.armed.map({ $0 > deadline }) ?? true else { return }
+        state.armed = deadline
+        MultiThreadedEventLoopGroup.singleton.next().scheduleTask(deadline: deadline) { [weak self] in
+            self?.expire(deadline)
+        }
+    }
+
+    private func expire(_ deadline: NIODeadline) {
+        let expired = box.withLockedValue { state in
+            guard state.armed == deadline else { return [Republishing.Entry]() }
+            state.armed = nil
+            let expired = state.messages.expire(now: .now())
+            if let next = state.messages.earliestDeadline { arm(next, &state) }
+            return expired
+        }
+        for entry in expired {
+            entry.continuation.resume(
+                AMQPError(.timedOut, "the message was not confirmed in time; whether it was stored is unknown"))
+        }
+    }
+}

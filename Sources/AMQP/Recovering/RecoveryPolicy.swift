@@ -1,0 +1,41 @@
+/// How long to wait between attempts to connect or to subscribe again.
+public struct RecoveryPolicy: Sendable, Hashable {
+    /// The delay after the first failure.
+    public var initialDelay: Duration
+    /// What no delay exceeds.
+    public var maximumDelay: Duration
+    /// By how much each failure in a row lengthens the delay.
+    public var multiplier: Double
+    /// How much of a delay is random, 0 to 1: many clients must not come back at the same moment.
+    public var jitter: Double
+    /// The least delay after a refused login, which does not become right by trying often.
+    public var refusedDelay: Duration
+
+    /// Makes a policy.
+    public init(
+        initialDelay: Duration = .milliseconds(200), maximumDelay: Duration = .seconds(15), multiplier: Double = 2,
+        jitter: Double = 0.5, refusedDelay: Duration = .seconds(10)
+    ) {
+        self.initialDelay = initialDelay
+        self.maximumDelay = maximumDelay
+        self.multiplier = multiplier
+        self.jitter = jitter
+        self.refusedDelay = refusedDelay
+    }
+
+    /// From 200 ms to 15 s, doubling, half of it random.
+    public static let `default` = RecoveryPolicy()
+
+    /// The delay after the given number of failures in a row.
+    ///
+    /// - Parameters:
+    ///   - failures: at least 1.
+    ///   - random: a number from 0 up to, not including, 1.
+    public func delay(afterFailures failures: Int, isRefused: Bool = false, random: Double) -> Duration {
+        var delay = initialDelay
+        for _ in 1..<max(failures, 1) where delay < maximumDelay { delay = delay * multiplier }
+        delay = min(delay, maximumDelay)
+        if isRefused { delay = max(delay, refusedDelay) }
+        return delay * (1 - min(max(jitter, 0), 1) * random)
+    }
+}
