@@ -26,7 +26,9 @@ public final class AMQPChannel: Sendable {
     /// Whether calls can be made.
     public var isOpen: Bool { connection.core.read { [id] in $0.isOpen(id) } }
 
-    /// Closes the channel and waits for the broker's answer, unless the task is cancelled. Unsettled deliveries go back.
+    /// Closes the channel and waits for the broker's answer, unless the task is cancelled.
+    ///
+    /// Unsettled deliveries go back.
     public func close() async {
         let waiterID = WaiterID.next()
         let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)

@@ -73,7 +73,9 @@ extension ChannelMachine {
         case reject(requeue: Bool)
     }
 
-    /// Settles a delivery; false if it was settled before. An ack waits for the next batch, to be said with others.
+    /// Settles a delivery; false if it was settled before.
+    ///
+    /// An ack waits for the next batch, to be said with others.
     mutating func settle(_ tag: UInt64, _ settlement: Settlement, _ out: inout Output) -> Bool {
         guard !isClosing else { return false }
         switch settlement {

@@ -119,7 +119,9 @@ struct ChannelMachine: Sendable {
     /// The earliest moment at which something here times out.
     var earliestDeadline: NIODeadline? {
         var earliest = confirms.earliestDeadline
-        for deadline in closeWaiters.compactMap(\.deadline) { earliest = earliest.map { min($0, deadline) } ?? deadline }
+        for deadline in closeWaiters.compactMap(\.deadline) {
+            earliest = earliest.map { min($0, deadline) } ?? deadline
+        }
         for call in calls {
             guard case .waiting = call.listener, let deadline = call.deadline else { continue }
             earliest = earliest.map { min($0, deadline) } ?? deadline

@@ -1,6 +1,8 @@
 /// What a table from the network or from a caller may cost.
 enum CodecLimits {
-    /// How deep tables and arrays may nest. librabbitmq before 0.14 recurses without a limit.
+    /// How deep tables and arrays may nest.
+    ///
+    /// librabbitmq before 0.14 recurses without a limit.
     static let depth = 32
     /// How many fields and array elements one message's tables may hold together.
     static let fields = 4096

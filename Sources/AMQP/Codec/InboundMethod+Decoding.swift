@@ -5,7 +5,9 @@ extension InboundMethod {
     ///
     /// Tables are checked before the library sees them; everything is copied before `pool` is recycled.
     init(payload: UnsafeRawBufferPointer, pool: borrowing DecodingPool, names: inout NameCache) throws(AMQPError) {
-        guard payload.count >= 4 else { throw AMQPError(.protocolViolation, "a method frame is too short", replyCode: 501) }
+        guard payload.count >= 4 else {
+            throw AMQPError(.protocolViolation, "a method frame is too short", replyCode: 501)
+        }
         let number = UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self))
         let arguments = UnsafeRawBufferPointer(rebasing: payload[4...])
         if number == AMQP_CONNECTION_START_METHOD { try Self.checkStart(arguments) }
@@ -13,7 +15,8 @@ extension InboundMethod {
         let status = amqp_decode_method(number, pool.pointer, amqp_bytes_t(borrowing: arguments), &decoded)
         guard status == 0, let decoded else {
             let name = amqp_method_name(number).map { String(cString: $0) } ?? "\(number >> 16).\(number & 0xFFFF)"
-            let isUnknown = status == AMQP_STATUS_UNKNOWN_METHOD.rawValue || status == AMQP_STATUS_UNKNOWN_CLASS.rawValue
+            let isUnknown =
+                status == AMQP_STATUS_UNKNOWN_METHOD.rawValue || status == AMQP_STATUS_UNKNOWN_CLASS.rawValue
             throw AMQPError(
                 .protocolViolation,
                 isUnknown ? "unknown method \(name)" : "the arguments of \(name) cannot be decoded",

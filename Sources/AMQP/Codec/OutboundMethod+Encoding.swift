@@ -25,7 +25,9 @@ extension OutboundMethod {
         return (encoded, scratch)
     }
 
-    /// Encodes the arguments into `target`; `nil` if they do not fit. Returns the method's number and the byte count.
+    /// Encodes the arguments into `target`; `nil` if they do not fit.
+    ///
+    /// Returns the method's number and the byte count.
     func encode(
         into target: UnsafeMutableRawBufferPointer, scratch: inout Scratch
     ) -> (number: UInt32, count: Int)? {

@@ -52,7 +52,9 @@ struct WireScanner {
         while offset < end {
             let length = try integer(UInt8.self, what)
             guard length > 0 else { throw Self.malformed("\(what) has an empty key") }
-            guard Self.isUTF8(try take(Int(length), what)) else { throw Self.malformed("a key of \(what) is not UTF-8") }
+            guard Self.isUTF8(try take(Int(length), what)) else {
+                throw Self.malformed("a key of \(what) is not UTF-8")
+            }
             try value(what, depth: depth)
         }
         guard offset == end else { throw Self.malformed("a value of \(what) is longer than its table") }

@@ -81,7 +81,8 @@ extension AMQPConfiguration {
     private mutating func apply(_ pair: Substring) throws(AMQPError) {
         let equals = pair.firstIndex(of: "=") ?? pair.endIndex
         let key = try Self.decode(pair[..<equals], "query")
-        let value = equals == pair.endIndex ? "" : try Self.decode(pair[pair.index(after: equals)...], "value of \(key)")
+        let value =
+            equals == pair.endIndex ? "" : try Self.decode(pair[pair.index(after: equals)...], "value of \(key)")
         switch key {
         case "heartbeat": heartbeat = .seconds(try Self.number(value, key, UInt16.self))
         case "connection_timeout": connectTimeout = .milliseconds(try Self.number(value, key, UInt32.self))
@@ -130,7 +131,8 @@ extension AMQPConfiguration {
                 continue
             }
             let digits = String(decoding: utf8.prefix(2), as: UTF8.self)
-            guard utf8.count >= 2, digits.utf8.allSatisfy({ $0 != UInt8(ascii: "+") }), let value = UInt8(digits, radix: 16)
+            guard utf8.count >= 2, digits.utf8.allSatisfy({ $0 != UInt8(ascii: "+") }),
+                let value = UInt8(digits, radix: 16)
             else { throw invalid("the \(what) holds a percent sign without two hexadecimal digits") }
             utf8 = utf8.dropFirst(2)
             bytes.append(value)

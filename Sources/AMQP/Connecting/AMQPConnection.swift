@@ -3,7 +3,9 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
 
-/// One physical connection to a broker; it dies with its socket. ``AMQPClient`` is the one that lives on.
+/// One physical connection to a broker; it dies with its socket.
+///
+/// ``AMQPClient`` is the one that lives on.
 ///
 /// All calls may be made from any task. A connection that publishes much and one that consumes much should be two:
 /// a broker short of memory or disk stops reading what a publishing connection sends, acknowledgements included.
@@ -55,8 +57,10 @@ public final class AMQPConnection: Sendable {
             logger[metadataKey: "amqp.host"] = "\(host)"
             do {
                 let core = try await ConnectAttempt(configuration, host: host, tls: tls, logger: logger).run()
-                logger.debug("connected", metadata: ["amqp.version": "\(core.read { $0.serverProperties["version"]?.stringValue ?? "-" })"])
-                return AMQPConnection(core: core, host: host)
+                logger.debug(
+                    "connected",
+                    metadata: ["amqp.version": "\(core.read { $0.serverProperties["version"]?.stringValue ?? "-" })"])
+                return connection
             } catch {
                 logger.debug("cannot connect", metadata: ["error": "\(error)"])
                 last = error
@@ -90,7 +94,9 @@ public final class AMQPConnection: Sendable {
         return AMQPChannel(channel, on: self, hasConfirms: confirms)
     }
 
-    /// Says goodbye and waits for the answer, at most until the deadline. Does nothing the second time.
+    /// Says goodbye and waits for the answer, at most until the deadline.
+    ///
+    /// Does nothing the second time.
     public func close(deadline: Duration = .seconds(5)) async {
         _ = await withCheckedContinuation { continuation in
             core.perform { $0.close(.task(continuation), deadline: .after(deadline)) }

@@ -78,7 +78,9 @@ final class ConnectAttempt: Sendable {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let deadline = eventLoop.scheduleTask(in: timeout) {
             self.settle(
-                .failure(AMQPError(.connectionFailed, "\(self.host) did not answer within \(self.configuration.connectTimeout)")))
+                .failure(
+                    AMQPError(
+                        .connectionFailed, "\(self.host) did not answer within \(self.configuration.connectTimeout)")))
         }
         ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)

@@ -14,7 +14,8 @@ extension ConnectionMachine {
         case (.connectionStart(let major, let minor, let properties, let mechanisms), .start):
             try start(major, minor, properties, mechanisms)
         case (.connectionSecure, .tune):
-            throw AMQPError(.authenticationRefused, "the broker asks for a SASL challenge, which PLAIN and EXTERNAL lack")
+            throw AMQPError(
+                .authenticationRefused, "the broker asks for a SASL challenge, which PLAIN and EXTERNAL lack")
         case (.connectionTune(let channelMax, let frameMax, let heartbeat), .tune):
             try tune(channelMax, frameMax, heartbeat, now: now)
         case (.connectionOpenOK, .openOK):

@@ -26,9 +26,9 @@ struct ConnectionMachine: Sendable {
         var deadline: NIODeadline?
     }
 
-    /// Publishers wait above this many bytes not yet taken by the kernel …
+    /// Publishers wait above this many bytes that the kernel has not taken.
     static let highWater = 8 << 20
-    /// … until they are fewer than this.
+    /// They go on below this many.
     static let lowWater = 2 << 20
 
     let configuration: AMQPConfiguration
@@ -83,7 +83,8 @@ struct ConnectionMachine: Sendable {
     var refusal: AMQPError? {
         switch phase {
         case .open: nil
-        case .over(let error?): AMQPError(.connectionClosed, error.message, replyCode: error.replyCode, underlying: error)
+        case .over(let error?):
+            AMQPError(.connectionClosed, error.message, replyCode: error.replyCode, underlying: error)
         case .over(nil), .closing: AMQPError(.closed, "the connection was closed")
         case .start, .tune, .openOK: AMQPError(.connectionFailed, "the connection is not open yet")
         }

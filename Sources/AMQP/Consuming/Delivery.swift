@@ -1,4 +1,6 @@
-/// A message that was delivered and waits to be settled. It owns its bytes.
+/// A message that was delivered and waits to be settled.
+///
+/// It owns its bytes.
 public struct Delivery: Sendable {
     private let message: ReceivedMessage
     private let channel: AMQPChannel

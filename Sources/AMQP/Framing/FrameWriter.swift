@@ -46,7 +46,9 @@ struct FrameWriter: Sendable {
         }
     }
 
-    /// Writes a message: publish method, content header, body frames. Returns the range of its encoded properties.
+    /// Writes a message: publish method, content header, body frames.
+    ///
+    /// Returns the range of its encoded properties.
     mutating func write(_ message: OutgoingMessage, channel: UInt16) throws(AMQPError) -> Range<Int> {
         let measure = try message.properties.measure()
         let most = frameMax - FrameScanner.overhead - 12

@@ -30,7 +30,9 @@ public final class AMQPClient: Sendable {
 
     // MARK: Running
 
-    /// Keeps the client connected until the task is cancelled or ``shutdown()`` is called. Called once.
+    /// Keeps the client connected until the task is cancelled or ``shutdown()`` is called.
+    ///
+    /// Called once.
     ///
     /// A refused login is tried again too, slowly: passwords are rotated. ``state`` tells about it.
     public func run() async throws {

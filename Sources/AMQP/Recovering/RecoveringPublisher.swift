@@ -77,7 +77,8 @@ final class RecoveringPublisher: Sendable {
         let generation = state.generation
         var effects: [Effect] = []
         for entry in state.messages.takeSendable() {
-            effects += channel.publish(entry.message, waiterID: entry.id, deadline: entry.deadline) { [weak self] error in
+            effects += channel.publish(entry.message, waiterID: entry.id, deadline: entry.deadline) {
+                [weak self] error in
                 self?.completed(entry.id, generation, error)
             }
         }
