@@ -57,9 +57,8 @@ public final class AMQPConnection: Sendable {
             logger[metadataKey: "amqp.host"] = "\(host)"
             do {
                 let core = try await ConnectAttempt(configuration, host: host, tls: tls, logger: logger).run()
-                logger.debug(
-                    "connected",
-                    metadata: ["amqp.version": "\(core.read { $0.serverProperties["version"]?.stringValue ?? "-" })"])
+                let connection = AMQPConnection(core: core, host: host)
+                logger.debug("connected", metadata: ["amqp.version": "\(connection.brokerVersion ?? "-")"])
                 return connection
             } catch {
                 logger.debug("cannot connect", metadata: ["error": "\(error)"])
