@@ -107,7 +107,7 @@ let package = Package(
         // The reference system: a loan is paid out.
         .target(name: "LoanEvents", dependencies: ["Harebell"], swiftSettings: safe),
         .executableTarget(
-            name: "PayoutService", dependencies: service + [grdb, hummingbird], swiftSettings: safe),
+            name: "PayoutService", dependencies: service + ["Signing", grdb, hummingbird], swiftSettings: safe),
         .executableTarget(name: "EmailWorker", dependencies: service + ["Curl"], swiftSettings: safe),
         .executableTarget(name: "PDFWorker", dependencies: service + ["CPango"], swiftSettings: strict),
         .executableTarget(
