@@ -1,6 +1,6 @@
 /// What `--help` says beyond the options.
 enum HostHelp {
-    static func discussion(settings: [ServiceSetting]) -> String {
+    static func discussion(command: String, settings: [ServiceSetting]) -> String {
         var text = """
             A flag wins over an environment variable, which wins over the file that --config names. \
             In the file the names are nested: HAREBELL_LOG_LEVEL is {"log": {"level": "debug"}}.
@@ -16,9 +16,9 @@ enum HostHelp {
 
 
             EXAMPLES:
-              HAREBELL_URL=amqp://user:password@rabbit.internal/shop NAME
-              NAME --url amqps://user@rabbit.internal/shop --password-file /run/secrets/rabbit --ca-file ca.pem
-              NAME --config NAME.json --log-level debug --log-format pretty
+              HAREBELL_URL=amqp://user:password@rabbit.internal/shop \(command)
+              \(command) --url amqps://user@rabbit.internal/shop --password-file /run/secrets/rabbit
+              \(command) --config \(command).json --log-level debug --log-format pretty
 
             SIGNALS AND EXIT CODES:
               SIGTERM or Ctrl-C finishes what is in hand within the grace period and exits with 0; a second one exits \

@@ -5,17 +5,35 @@ public import ArgumentParser
 /// Everything is read as text: a wrong value is then reported together with what is wrong in the environment and in the
 /// file, instead of stopping at the first.
 public struct HostOptions: ParsableArguments, Sendable {
-    @Option(help: "The broker's address without a password. [HAREBELL_URL] (default: amqp://localhost)")
+    @Option(
+        help: ArgumentHelp(
+            "The broker's address without a password. [HAREBELL_URL] (default: amqp://localhost)",
+            valueName: "address"))
     var url: String?
-    @Option(help: "A file that holds the broker password and nothing else. [HAREBELL_PASSWORD_FILE]")
+    @Option(
+        help: ArgumentHelp(
+            "A file that holds the broker password and nothing else. [HAREBELL_PASSWORD_FILE]",
+            valueName: "file"))
     var passwordFile: String?
-    @Option(help: "Certificates to trust instead of the system's, in PEM. [HAREBELL_CA_FILE]")
+    @Option(
+        help: ArgumentHelp(
+            "Certificates to trust instead of the system's, in PEM. [HAREBELL_CA_FILE]",
+            valueName: "file"))
     var caFile: String?
-    @Option(help: "Our certificate chain for the broker, in PEM. [HAREBELL_CERTIFICATE_FILE]")
+    @Option(
+        help: ArgumentHelp(
+            "Our certificate chain for the broker, in PEM. [HAREBELL_CERTIFICATE_FILE]",
+            valueName: "file"))
     var certificateFile: String?
-    @Option(help: "The private key of our certificate, in PEM. [HAREBELL_KEY_FILE]")
+    @Option(
+        help: ArgumentHelp(
+            "The private key of our certificate, in PEM. [HAREBELL_KEY_FILE]",
+            valueName: "file"))
     var keyFile: String?
-    @Option(help: "The name to expect in the broker's certificate. [HAREBELL_SERVER_NAME] (default: the host's)")
+    @Option(
+        help: ArgumentHelp(
+            "The name to expect in the broker's certificate. [HAREBELL_SERVER_NAME] (default: the host's)",
+            valueName: "name"))
     var serverName: String?
     @Flag(
         inversion: .prefixedNo,
@@ -23,29 +41,51 @@ public struct HostOptions: ParsableArguments, Sendable {
     var declare: Bool?
     @Flag(help: "Exit with 4 or 5 when the broker refuses or is not there at start. [HAREBELL_FAIL_FAST]")
     var failFast = false
-    @Option(help: "How many messages are in hand at once, 1 to 65535. [HAREBELL_PREFETCH] (default: 20)")
+    @Option(
+        help: ArgumentHelp(
+            "How many messages are in hand at once, 1 to 65535. [HAREBELL_PREFETCH] (default: 20)",
+            valueName: "number"))
     var prefetch: String?
-    @Option(help: "How long handlers may finish after a stop signal. [HAREBELL_GRACE_PERIOD] (default: 30s)")
+    @Option(
+        help: ArgumentHelp(
+            "How long handlers may finish after a stop signal. [HAREBELL_GRACE_PERIOD] (default: 30s)",
+            valueName: "duration"))
     var gracePeriod: String?
-    @Option(help: "How long one call of a handler may take. [HAREBELL_HANDLER_TIMEOUT] (default: 60s)")
+    @Option(
+        help: ArgumentHelp(
+            "How long one call of a handler may take. [HAREBELL_HANDLER_TIMEOUT] (default: 60s)",
+            valueName: "duration"))
     var handlerTimeout: String?
     @Option(
-        help: """
+        help: ArgumentHelp(
+            """
             Delays before the retries that follow the immediate ones. [HAREBELL_RETRY_DELAYS] \
             (default: 1s,5s,30s,2m,10m,1h)
-            """)
+            """,
+            valueName: "durations"))
     var retryDelays: String?
     @Option(
-        help: """
+        help: ArgumentHelp(
+            """
             The delays that have a queue; the same for everything that declares this service. [HAREBELL_RETRY_RUNGS] \
             (default: 1s,5s,30s,2m,10m,1h)
-            """)
+            """,
+            valueName: "durations"))
     var retryRungs: String?
-    @Option(help: "trace, debug, info, notice, warning, error or critical. [HAREBELL_LOG_LEVEL] (default: info)")
+    @Option(
+        help: ArgumentHelp(
+            "trace, debug, info, notice, warning, error or critical. [HAREBELL_LOG_LEVEL] (default: info)",
+            valueName: "level"))
     var logLevel: String?
-    @Option(help: "json or pretty. [HAREBELL_LOG_FORMAT] (default: pretty on a terminal, else json)")
+    @Option(
+        help: ArgumentHelp(
+            "json or pretty. [HAREBELL_LOG_FORMAT] (default: pretty on a terminal, else json)",
+            valueName: "format"))
     var logFormat: String?
-    @Option(help: "A JSON file with settings. [HAREBELL_CONFIG]")
+    @Option(
+        help: ArgumentHelp(
+            "A JSON file with settings. [HAREBELL_CONFIG]",
+            valueName: "file"))
     var config: String?
 
     /// Creates options as if nothing was given on the command line.

@@ -43,8 +43,8 @@ public protocol HostedService: AsyncParsableCommand {
 }
 
 extension HostedService {
-    /// Nothing to say beyond the name.
-    public static var summary: String { "" }
+    /// Names the service.
+    public static var summary: String { "The service '\(service)'." }
     /// No settings of its own.
     public static var settings: [ServiceSetting] { [] }
     /// No options of its own.
@@ -53,7 +53,8 @@ extension HostedService {
     /// Name, help and version; a service describes itself by ``summary`` and ``settings``.
     public static var configuration: CommandConfiguration {
         CommandConfiguration(
-            abstract: summary, discussion: HostHelp.discussion(settings: settings), version: HarebellVersion.current)
+            abstract: summary, discussion: HostHelp.discussion(command: _commandName, settings: settings),
+            version: HarebellVersion.current)
     }
 
     /// Reads the configuration, sets up logging, starts the service; every failure becomes a documented exit code.

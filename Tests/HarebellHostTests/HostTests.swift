@@ -77,9 +77,11 @@ import Testing
     @Test func `help names the variables, the defaults and the exit codes`() {
         let help =
             HostOptions.helpMessage()
-            + HostHelp.discussion(settings: [
-                ServiceSetting("smtp.url", "Where mail goes.", default: "smtp://localhost")
-            ])
+            + HostHelp.discussion(
+                command: "email-worker",
+                settings: [
+                    ServiceSetting("smtp.url", "Where mail goes.", default: "smtp://localhost")
+                ])
         for part in [
             "HAREBELL_URL", "HAREBELL_LOG_LEVEL", "HAREBELL_LOG_FORMAT", "HAREBELL_PREFETCH", "HAREBELL_GRACE_PERIOD",
             "HAREBELL_CA_FILE", "HAREBELL_PASSWORD_FILE", "HAREBELL_DECLARE", "(default: 30s)", "HAREBELL_SMTP_URL",
