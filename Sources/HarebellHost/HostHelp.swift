@@ -1,5 +1,11 @@
 /// What `--help` says beyond the options.
 enum HostHelp {
+    /// The executable's name, as it was called.
+    static var command: String {
+        let path = CommandLine.arguments.first ?? ""
+        return path.split(separator: "/").last.map(String.init) ?? "service"
+    }
+
     static func discussion(command: String, settings: [ServiceSetting]) -> String {
         var text = """
             A flag wins over an environment variable, which wins over the file that --config names. \

@@ -53,7 +53,7 @@ extension HostedService {
     /// Name, help and version; a service describes itself by ``summary`` and ``settings``.
     public static var configuration: CommandConfiguration {
         CommandConfiguration(
-            abstract: summary, discussion: HostHelp.discussion(command: _commandName, settings: settings),
+            abstract: summary, discussion: HostHelp.discussion(command: HostHelp.command, settings: settings),
             version: HarebellVersion.current)
     }
 
