@@ -1,7 +1,14 @@
+import AMQP
 public import Configuration
 public import Harebell
 import HarebellObservability
 public import Logging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// What a service finds ready when it starts: settings, a logger, and the way to run until a signal.
 public struct Host: Sendable {
@@ -30,10 +37,12 @@ public struct Host: Sendable {
         let all = options.flags.merging(flags) { host, _ in host }
         let sources = try await SettingsSources(flags: all, environment: environment, file: options.config)
         let settings = try sources.read { reader in
-            if let url = options.url, HostSettings.carriesPassword(url) {
-                reader.note(HostSettings.passwordAdvice)
+            if let url = options.url, ConnectionSettings.carriesPassword(url) {
+                reader.note(ConnectionSettings.passwordAdvice)
             }
-            return HostSettings(reading: &reader)
+            var settings = HostSettings(reading: &reader)
+            settings.connection.connectionName = settings.connection.connectionName ?? Self.connectionName(of: service)
+            return settings
         }
         let colours = TerminalColours.areWanted(environment: environment, isTerminal: output.isTerminal)
         let format = settings.logFormat ?? (output.isTerminal ? .pretty : .json)
@@ -51,6 +60,12 @@ public struct Host: Sendable {
     /// Reads settings of the service, collecting every problem into one report that ends the process with 64.
     public func read<Value>(_ body: (inout SettingsReader) throws -> Value) throws -> Value {
         try sources.read(body)
+    }
+
+    /// What the broker's tools show: the service, the machine and the process.
+    private static func connectionName(of service: ServiceName) -> String {
+        let process = ProcessInfo.processInfo
+        return "\(service) \(process.hostName):\(process.processIdentifier)"
     }
 
     /// Makes loggers that libraries create for themselves look like ours; once per process.

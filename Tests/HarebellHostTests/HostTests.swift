@@ -1,3 +1,4 @@
+import AMQP
 import ArgumentParser
 import Harebell
 import HarebellObservability
@@ -5,6 +6,12 @@ import Logging
 import Testing
 
 @testable import HarebellHost
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 @Suite struct `A host` {
     private func host(_ arguments: [String] = [], environment: [String: String] = [:]) async throws -> Host {
@@ -52,7 +59,7 @@ import Testing
 
     @Test func `a password on the command line is refused with advice, one in the environment is taken`() async throws {
         let problems = await problems(["--url", "amqp://email:s3cret@rabbit/shop"])
-        #expect(problems == [HostSettings.passwordAdvice])
+        #expect(problems == [ConnectionSettings.passwordAdvice])
         #expect(await self.problems([], environment: ["HAREBELL_URL": "amqp://email:s3cret@rabbit/shop"]).isEmpty)
     }
 
@@ -61,17 +68,42 @@ import Testing
         ("amqp://h/a:b@c", false), ("amqp://h?x=a:b@c", false), ("nonsense", false), ("amqps://u:p%40@h", true),
     ])
     func `a password in an address is seen`(url: String, expected: Bool) {
-        #expect(HostSettings.carriesPassword(url) == expected)
+        #expect(ConnectionSettings.carriesPassword(url) == expected)
     }
 
     @Test func `every problem of command line and environment is in one report`() async {
         let problems = await problems(
-            ["--prefetch", "many", "--log-level", "loud", "--retry-rungs", "5s,1s", "--key-file", "key.pem"],
+            ["--prefetch", "many", "--log-level", "loud", "--retry-rungs", "5s,1s", "--key-file", "/dev/null"],
             environment: ["HAREBELL_LOG_FORMAT": "xml", "HAREBELL_HANDLER_TIMEOUT": "1h"])
         #expect(problems.count == 6)
-        for part in ["--prefetch", "--log-level", "retry.rungs", "keyFile", "HAREBELL_LOG_FORMAT", "HANDLER_TIMEOUT"] {
+        for part in ["--prefetch", "--log-level", "retry.rungs", "amqps://", "HAREBELL_LOG_FORMAT", "HANDLER_TIMEOUT"] {
             #expect(problems.contains { $0.contains(part) }, "\(part)")
         }
+    }
+
+    @Test func `address, password file and certificates become one connection`() async throws {
+        let folder = FileManager.default.temporaryDirectory
+        let file = folder.appending(path: "harebell-password-\(UUID().uuidString)").path
+        #expect(FileManager.default.createFile(atPath: file, contents: Data("s3cret\n".utf8)))
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let host = try await host(
+            ["--url", "amqps://email@rabbit-1,rabbit-2:5673/shop", "--password-file", file, "--ca-file", file],
+            environment: ["HAREBELL_SERVER_NAME": "rabbit.internal"])
+        let connection = host.settings.connection
+        #expect(connection.hosts.map(\.description) == ["rabbit-1", "rabbit-2:5673"])
+        #expect(connection.virtualHost == "shop")
+        #expect(connection.credentials == .plain(username: "email", password: "s3cret"))
+        #expect(connection.tls?.caFile == file)
+        #expect(connection.tls?.serverName == "rabbit.internal")
+        #expect(connection.connectionName?.hasPrefix("email ") == true)
+        #expect(!"\(connection)".contains("s3cret"))
+    }
+
+    @Test func `what cannot work is said before a connection is tried`() async {
+        #expect(
+            await problems(["--url", "http://rabbit"]).first?.hasPrefix("url: the AMQP URI cannot be used") == true)
+        #expect(await problems(["--url", "amqp://email@rabbit"]).first?.contains("no password is set") == true)
+        #expect(await problems(["--ca-file", "/nowhere.pem"]).count == 2)
     }
 
     @Test func `help names the variables, the defaults and the exit codes`() {
