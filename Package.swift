@@ -162,7 +162,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HarebellDevelopmentTests",
-            dependencies: ["AMQP", "HarebellDevelopment", "TestSupport", logging] + nio, swiftSettings: strict),
+            dependencies: [
+                "AMQP", "HarebellDevelopment", "Signing", "TestSupport", logging,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
+            swiftSettings: strict),
         .testTarget(name: "SigningTests", dependencies: ["Signing"], swiftSettings: safe),
         .testTarget(
             name: "CurlTests", dependencies: ["Curl", "HarebellDevelopment", "TestSupport", nioSSL] + nio,
