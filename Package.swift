@@ -156,8 +156,8 @@ let package = Package(
         .testTarget(
             name: "HarebellHostTests",
             dependencies: [
-                "AMQP", "ExampleSubscriber", "Harebell", "HarebellHost", "HarebellObservability", argumentParser,
-                configuration, logging, serviceLifecycle,
+                "AMQP", "ExampleSubscriber", "Harebell", "HarebellHost", "HarebellObservability", "LoanEvents",
+                argumentParser, configuration, logging, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
