@@ -78,7 +78,8 @@ let package = Package(
         .target(
             name: "Harebell", dependencies: [logging, metrics, tracing, serviceLifecycle], swiftSettings: safe),
         .target(
-            name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging], swiftSettings: safe),
+            name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging, serviceLifecycle], swiftSettings: safe
+        ),
         .target(name: "HarebellTesting", dependencies: ["Harebell", logging, serviceLifecycle], swiftSettings: safe),
         .target(name: "HarebellObservability", dependencies: [logging], swiftSettings: safe),
         .target(
@@ -150,7 +151,8 @@ let package = Package(
         .testTarget(
             name: "HarebellRabbitMQTests",
             dependencies: [
-                "AMQP", "Harebell", "HarebellRabbitMQ", "HarebellTesting", "TestSupport", logging, serviceLifecycle,
+                "AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", "HarebellTesting", "TestSupport",
+                logging, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

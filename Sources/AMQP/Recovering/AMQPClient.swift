@@ -16,8 +16,8 @@ public final class AMQPClient: Sendable {
     private let configuration: AMQPConfiguration
     let recovery: RecoveryPolicy
     let logger: Logger
-    private let box = NIOLockedValueBox(ClientState())
-    private let stop = Alarm()
+    let box = NIOLockedValueBox(ClientState())
+    let stop = Alarm()
     let publisher: RecoveringPublisher
 
     /// Makes a client; nothing happens until ``run()``.
@@ -50,7 +50,7 @@ public final class AMQPClient: Sendable {
             await group.next()
             group.cancelAll()
         }
-        publisher.close()
+        closePublishers()
         enter(.closed)
     }
 
@@ -106,7 +106,7 @@ public final class AMQPClient: Sendable {
     private func serve(_ connection: AMQPConnection) async -> AMQPError? {
         enter(.connected(connection))
         return await withTaskGroup(of: Void.self, returning: AMQPError?.self) { group in
-            group.addTask { await self.publisher.run(on: connection) }
+            group.addTask { await self.runPublishers(on: connection) }
             let error = await connection.waitUntilClosed()
             group.cancelAll()
             return error
@@ -116,7 +116,7 @@ public final class AMQPClient: Sendable {
     /// Told to stop, or cancelled: the first leaves time for what is still to be confirmed.
     private func sayGoodbye() async {
         guard case .success(let connection) = box.withLockedValue({ $0.connection }) else { return }
-        if !Task.isCancelled { await publisher.drain(atMost: .seconds(5)) }
+        if !Task.isCancelled { await drainPublishers(atMost: .seconds(5)) }
         await connection.close()
     }
 
@@ -128,7 +128,7 @@ public final class AMQPClient: Sendable {
         }
         stop.ring()
         if !isRunning {
-            publisher.close()
+            closePublishers()
             enter(.closed)
         }
         await withCheckedContinuation { continuation in

@@ -20,6 +20,10 @@ struct ClientState: Sendable {
     var isRunning = false
     var isShuttingDown = false
     var actions: [(name: String, action: @Sendable (AMQPConnection) async throws -> Void)] = []
+    /// Publishers beside the client's own, each with a channel of its own.
+    var publishers: [RecoveringPublisher] = []
+    /// Where a publisher that is made while connected is announced.
+    var announcements: AsyncStream<RecoveringPublisher>.Continuation?
     private var waiting: [Waiting] = []
     private var closing: [CheckedContinuation<Void, Never>] = []
 

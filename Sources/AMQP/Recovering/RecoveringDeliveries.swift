@@ -22,6 +22,8 @@ public struct RecoveringDeliveries: AsyncSequence, Sendable {
             client: client, queue: queue, prefetch: prefetch, exclusive: exclusive, arguments: arguments)
     }
 
+    /// The queue's name.
+    public var queue: String { subscription.queue }
     /// Whether the broker delivers at the moment.
     public var isSubscribed: Bool { subscription.isSubscribed }
 
@@ -67,7 +69,7 @@ final class RecoveringSubscription: Sendable {
     private let box = NIOLockedValueBox(State())
     private let stop = Alarm()
     private let client: AMQPClient
-    private let queue: String
+    let queue: String
     private let prefetch: UInt16
     private let exclusive: Bool
     private let arguments: FieldTable

@@ -112,7 +112,7 @@ final class RecoveringPublisher: Sendable {
     /// Keeps a channel open on this connection while there is something to publish; until cancelled.
     func run(on connection: AMQPConnection) async {
         var failures = 0
-        while !Task.isCancelled {
+        while !Task.isCancelled, !box.withLockedValue({ $0.isClosed }) {
             guard box.withLockedValue({ !$0.messages.isEmpty }) else {
                 await work.wait()
                 continue
@@ -163,6 +163,13 @@ final class RecoveringPublisher: Sendable {
             return state.messages.isEmpty
         }
         if !isEmpty { await alarm.wait(atMost: limit) }
+    }
+
+    /// Closes the channel too; for a publisher whose connection goes on.
+    func retire() async {
+        close()
+        work.ring()
+        await box.withLockedValue { $0.channel }?.close()
     }
 
     /// Fails what is not confirmed, and everything from now on.

@@ -1,0 +1,55 @@
+import NIOConcurrencyHelpers
+
+extension AMQPClient {
+    /// Makes a publisher with a channel of its own, which lives as long as the client or until it is closed.
+    public func makePublisher() -> AMQPPublisher {
+        let publisher = RecoveringPublisher(recovery: recovery, logger: logger)
+        let announcements = box.withLockedValue { state in
+            if case .closed = state.phase { publisher.close() } else { state.publishers.append(publisher) }
+            return state.announcements
+        }
+        announcements?.yield(publisher)
+        return AMQPPublisher(publisher, client: self)
+    }
+
+    func forget(_ publisher: RecoveringPublisher) {
+        box.withLockedValue { state in state.publishers.removeAll { $0 === publisher } }
+    }
+
+    /// Runs every publisher on a connection, those made meanwhile too, until cancelled.
+    func runPublishers(on connection: AMQPConnection) async {
+        let (made, announcements) = AsyncStream.makeStream(of: RecoveringPublisher.self)
+        let known = box.withLockedValue { state in
+            state.announcements = announcements
+            return state.publishers
+        }
+        for publisher in [publisher] + known { announcements.yield(publisher) }
+        await withDiscardingTaskGroup { group in
+            for await publisher in made { group.addTask { await publisher.run(on: connection) } }
+        }
+    }
+
+    func drainPublishers(atMost limit: Duration) async {
+        let publishers = [publisher] + box.withLockedValue { $0.publishers }
+        await withDiscardingTaskGroup { group in
+            for publisher in publishers { group.addTask { await publisher.drain(atMost: limit) } }
+        }
+    }
+
+    func closePublishers() {
+        for publisher in [publisher] + box.withLockedValue({ $0.publishers }) { publisher.close() }
+    }
+
+    /// Waits for the connection and lends it.
+    ///
+    /// - Throws: `AMQPError` when the client is closed or the task cancelled, and what `body` throws.
+    public func withConnection<R: Sendable>(_ body: (AMQPConnection) async throws -> R) async throws -> R {
+        try await body(try await connection())
+    }
+
+    /// Begins the orderly end; ``run()`` returns when it is reached.
+    public func beginShutdown() {
+        box.withLockedValue { $0.isShuttingDown = true }
+        stop.ring()
+    }
+}

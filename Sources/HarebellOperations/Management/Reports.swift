@@ -1,0 +1,85 @@
+import AMQP
+
+// The management API's own words, as far as they are read here.
+
+struct QueueReport: Decodable {
+    struct Statistics: Decodable {
+        let publish_details: Rate?
+        let ack_details: Rate?
+    }
+
+    struct Rate: Decodable {
+        let rate: Double
+    }
+
+    let name: String
+    let type: String?
+    let durable: Bool
+    let state: String?
+    let messages_ready: Int?
+    let messages_unacknowledged: Int?
+    let consumers: Int?
+    let message_bytes: Int?
+    let message_stats: Statistics?
+    let policy: String?
+    let arguments: ArgumentsReport
+}
+
+struct ExchangeReport: Decodable {
+    let name: String
+    let type: String
+    let durable: Bool
+    let arguments: ArgumentsReport
+}
+
+struct BindingReport: Decodable {
+    let source: String
+    let destination: String
+    let destination_type: String
+    let routing_key: String
+}
+
+/// Arguments as JSON; an empty table may come as an empty array, as Erlang writes both alike.
+struct ArgumentsReport: Decodable {
+    enum Value: Decodable {
+        case text(String)
+        case integer(Int)
+        case bool(Bool)
+        case other
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let value = try? container.decode(Bool.self) {
+                self = .bool(value)
+            } else if let value = try? container.decode(Int.self) {
+                self = .integer(value)
+            } else if let value = try? container.decode(String.self) {
+                self = .text(value)
+            } else {
+                self = .other
+            }
+        }
+
+        var text: String? { if case .text(let value) = self { value } else { nil } }
+        var integer: Int? { if case .integer(let value) = self { value } else { nil } }
+    }
+
+    let values: [String: Value]
+
+    init(from decoder: any Decoder) throws {
+        values = (try? decoder.singleValueContainer().decode([String: Value].self)) ?? [:]
+    }
+
+    var table: FieldTable {
+        var table: FieldTable = [:]
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+            switch value {
+            case .text(let text): table[name] = .string(text)
+            case .integer(let integer): table[name] = .int64(Int64(integer))
+            case .bool(let bool): table[name] = .bool(bool)
+            case .other: table[name] = .string("?")
+            }
+        }
+        return table
+    }
+}

@@ -1,0 +1,21 @@
+/// An operation that the broker's state does not allow.
+public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The queue does not exist.
+    case noSuchQueue(String)
+    /// The exchange does not exist.
+    case noSuchExchange(String)
+    /// Somebody else is reading the dead-letter queue.
+    case inUse(String)
+    /// The management API refused or could not be understood.
+    case management(String)
+
+    /// What is wrong, in words.
+    public var description: String {
+        switch self {
+        case .noSuchQueue(let name): "there is no queue '\(name)' on this broker"
+        case .noSuchExchange(let name): "there is no exchange '\(name)' on this broker"
+        case .inUse(let name): "somebody else is reading '\(name)': there is one reader at a time"
+        case .management(let reason): "the management API: \(reason)"
+        }
+    }
+}

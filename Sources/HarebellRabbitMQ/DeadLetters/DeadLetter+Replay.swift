@@ -1,0 +1,21 @@
+public import AMQP
+public import Harebell
+
+extension DeadLetter {
+    /// The message that replays this dead letter: to the failing service only, with the original bytes and id.
+    ///
+    /// It goes to the service's due queue, so it never waits behind a backlog and no other service sees it again. The
+    /// attempts start over; when it first failed is kept, and the replay is counted.
+    ///
+    /// - Parameter service: The service whose dead-letter queue holds it.
+    public func replayMessage(to service: ServiceName) -> OutgoingMessage {
+        var changes: [(String, FieldValue?)] = Header.removedByReplay.map { ($0, nil) }
+        changes.append((Header.replayCount, .int64(Int64(replayCount + 1))))
+        if let originExchange { changes.append((Header.originExchange, .string(originExchange))) }
+        return OutgoingMessage(
+            exchange: ServiceQueues(service: service).exchange,
+            routingKey: ServiceQueues.Key.due,
+            properties: RepublishedCopy.properties(of: properties, changes: changes),
+            body: body)
+    }
+}

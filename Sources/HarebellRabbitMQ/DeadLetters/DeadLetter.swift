@@ -1,0 +1,147 @@
+public import AMQP
+import Harebell
+
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
+
+/// A message in a dead-letter queue, as an operator sees it.
+///
+/// Written by a service (`harebell-*` headers) or moved by the broker (only `x-death`).
+public struct DeadLetter: Sendable {
+    /// Why it is here.
+    public struct Reason: Sendable, Hashable, CustomStringConvertible {
+        /// `exhausted`, `permanent`, `poison`, `unhandled`, `expired`, `crash` or `broker`.
+        public let rawValue: String
+
+        /// The delivery limit was reached: the message killed its consumer, again and again.
+        public static let crash = Reason(rawValue: "crash")
+        /// A time to live ran out.
+        public static let expired = Reason(rawValue: "expired")
+        /// The broker moved it for another reason.
+        public static let broker = Reason(rawValue: "broker")
+
+        init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// The reason's name.
+        public var description: String { rawValue }
+    }
+
+    /// The event's id, or nil when the message names none.
+    public let id: String?
+    /// The event's type, as far as the message tells.
+    public let type: String
+    /// Why it is here.
+    public let reason: Reason
+    /// The type of the last error, or nil when the broker moved the message.
+    public let errorType: String?
+    /// The message of the last error: hostile text, to be escaped where it is shown.
+    public let errorMessage: String?
+    /// Equal for failures that look the same.
+    public let errorFingerprint: String?
+    /// Calls of the handler that failed.
+    public let attempts: Int
+    /// How often it was replayed before.
+    public let replayCount: Int
+    /// When it failed first.
+    public let firstFailedAt: Date?
+    /// When it was dead-lettered.
+    public let failedAt: Date?
+    /// The service that failed.
+    public let service: String?
+    /// The handler that failed.
+    public let handler: String?
+    /// The host on which it failed.
+    public let host: String?
+    /// The exchange its first delivery came through.
+    public let originExchange: String?
+    /// The correlation id.
+    public let correlationID: String?
+    /// Its properties as received, or nil when they cannot be decoded.
+    public let properties: BasicProperties?
+    /// Its body, untouched.
+    public let body: [UInt8]
+
+    /// Reads a message of a dead-letter queue.
+    ///
+    /// Total: whatever was sent, there is something to show.
+    public init(_ delivery: Delivery) {
+        if let properties = try? delivery.properties() {
+            self.init(properties: properties, body: delivery.body)
+        } else {
+            self.init(unreadable: delivery)
+        }
+    }
+
+    init(properties: BasicProperties, body: [UInt8]) {
+        let headers = properties.headers
+        let death = BrokerDeath(headers: headers)
+        func text(_ name: String) -> String? { headers[name]?.text }
+        self.properties = properties
+        self.body = body
+        id = text(Header.cloudEventsPrefix + "id") ?? properties.messageID
+        type =
+            text(Header.cloudEventsPrefix + "type") ?? properties.type ?? text(Header.originExchange)
+            ?? death?.exchange ?? "unknown"
+        // A service wrote its reason before the message came here; x-death without one means that the broker moved it.
+        reason = text(Header.reason).map(Reason.init(rawValue:)) ?? death?.reason ?? .broker
+        errorType = text(Header.errorType)
+        errorMessage = text(Header.errorMessage)
+        errorFingerprint = text(Header.errorFingerprint)
+        attempts = Int(min(max(headers[Header.attempt]?.integer ?? 0, 0), 1_000_000))
+        replayCount = Int(min(max(headers[Header.replayCount]?.integer ?? 0, 0), 1_000_000))
+        firstFailedAt = text(Header.firstFailedAt).flatMap(Timestamp.parse)
+        failedAt = text(Header.failedAt).flatMap(Timestamp.parse) ?? death?.time
+        service = text(Header.service)
+        handler = text(Header.handler)
+        host = text(Header.host)
+        originExchange = text(Header.originExchange) ?? death?.exchange
+        correlationID = properties.correlationID
+    }
+
+    private init(unreadable delivery: Delivery) {
+        properties = nil
+        body = delivery.body
+        id = nil
+        type = "unknown"
+        reason = .broker
+        errorType = "MalformedMessage"
+        errorMessage = "its properties cannot be decoded"
+        errorFingerprint = nil
+        attempts = 0
+        replayCount = 0
+        firstFailedAt = nil
+        failedAt = nil
+        service = nil
+        handler = nil
+        host = nil
+        originExchange = nil
+        correlationID = nil
+    }
+}
+
+/// The newest entry of `x-death`, which the broker writes when it moves a message itself.
+private struct BrokerDeath {
+    let reason: DeadLetter.Reason
+    let exchange: String?
+    let time: Date?
+
+    init?(headers: FieldTable) {
+        guard case .array(let deaths) = headers["x-death"], case .table(let newest) = deaths.first else { return nil }
+        switch newest["reason"]?.text {
+        case "delivery_limit": reason = .crash
+        case "expired": reason = .expired
+        default: reason = .broker
+        }
+        exchange = newest["exchange"]?.text
+        if case .timestamp(let seconds) = newest["time"], seconds < 253_402_300_800 {
+            time = Date(timeIntervalSince1970: Double(seconds))
+        } else {
+            time = nil
+        }
+    }
+}

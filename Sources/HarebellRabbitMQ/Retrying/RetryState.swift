@@ -1,0 +1,50 @@
+import AMQP
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// What a message carries about its own failures.
+///
+/// Read from `harebell-*` headers, and only when the message came through the service's own exchange, where nobody but
+/// the service and its operators may write. Never from `x-death` or `x-delivery-count`: clients can forge the first
+/// and neighbours raise the second.
+struct RetryState: Equatable {
+    /// Calls of the handler that failed so far.
+    var attempts = 0
+    /// How often it was found to have no handler.
+    var unhandledCount = 0
+    /// When it may be handled next.
+    var notBefore: Date?
+    /// When it failed for the first time.
+    var firstFailedAt: Date?
+    /// The exchange its first delivery came through.
+    var originExchange: String
+    /// How often an operator replayed it.
+    var replayCount = 0
+
+    init(properties: BasicProperties, exchange: String, isOwn: Bool) {
+        originExchange = exchange
+        guard isOwn else { return }
+        let headers = properties.headers
+        func count(_ name: String) -> Int {
+            Int(min(max(headers[name]?.integer ?? 0, 0), 1_000_000))
+        }
+        attempts = count(Header.attempt)
+        unhandledCount = count(Header.unhandled)
+        replayCount = count(Header.replayCount)
+        // A year is longer than any delay; a larger value is a mistake that would park the message for ever.
+        let latest = Timestamp.milliseconds(Date()) + 366 * 86_400_000
+        notBefore = headers[Header.notBefore]?.integer.flatMap { $0 <= latest ? Timestamp.date(milliseconds: $0) : nil }
+        firstFailedAt = headers[Header.firstFailedAt]?.text.flatMap(Timestamp.parse)
+        originExchange = headers[Header.originExchange]?.text ?? exchange
+    }
+
+    /// How long the message must still wait.
+    func remaining(now: Date = .init()) -> Duration {
+        guard let notBefore else { return .zero }
+        return .milliseconds(max(0, Timestamp.milliseconds(notBefore) - Timestamp.milliseconds(now)))
+    }
+}

@@ -1,0 +1,33 @@
+public import Harebell
+
+/// The names of what a service owns on the broker.
+public struct ServiceQueues: Sendable, Hashable {
+    /// The routing keys of a service's private exchange.
+    enum Key {
+        static let work = "work"
+        static let due = "due"
+        static let dead = "dead"
+
+        static func retry(_ rung: Duration) -> String { "retry.\(rung.rungName)" }
+    }
+
+    /// The service.
+    public let service: ServiceName
+
+    /// The names of what `service` owns.
+    public init(service: ServiceName) {
+        self.service = service
+    }
+
+    /// The private direct exchange: retries, due copies, replays and dead letters go through it and nothing else.
+    public var exchange: String { service.rawValue }
+    /// The queue that is bound to the events.
+    public var work: String { service.rawValue }
+    /// The queue of retries whose time has come; consumed beside the work queue.
+    public var due: String { "\(service.rawValue).due" }
+    /// The dead-letter queue.
+    public var dead: String { "\(service.rawValue).dead" }
+
+    /// The queue in which a copy waits for `rung`.
+    public func rung(_ rung: Duration) -> String { "\(service.rawValue).retry.\(rung.rungName)" }
+}

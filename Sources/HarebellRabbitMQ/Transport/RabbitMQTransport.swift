@@ -1,0 +1,143 @@
+public import AMQP
+public import Harebell
+public import Logging
+import ServiceLifecycle
+import Synchronization
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Harebell's transport over RabbitMQ.
+///
+/// Two connections: one publishes, one consumes, for a connection that publishes is not read at all while the broker
+/// holds it back (memory or disk alarm), and acknowledgements must not wait for that. Run it as a service that starts
+/// before and stops after the workers that use it.
+public final class RabbitMQTransport: Transport {
+    /// The topology's options.
+    public let topology: TopologyOptions
+    let publishing: AMQPClient
+    let consuming: AMQPClient
+    let origin: ProcessOrigin
+    let logger: Logger
+    private let jobs: AsyncStream<Job>
+    private let submit: AsyncStream<Job>.Continuation
+    private let declared = Mutex<Set<EventType>>([])
+
+    /// Work that the transport's root task owns, such as moving deliveries from a queue to a worker.
+    typealias Job = @Sendable () async -> Void
+
+    /// Describes a transport; ``run()`` connects it.
+    ///
+    /// - Parameters:
+    ///   - configuration: Hosts, credentials and limits of the connections.
+    ///   - topology: Whether topology is declared, and the retry rungs.
+    ///   - service: The service's name, for the names of the connections that operators see.
+    ///   - version: The service's version, written to dead letters.
+    ///   - logger: Where the transport says what happens to its connections.
+    public init(
+        configuration: AMQPConfiguration, topology: TopologyOptions = .init(), service: ServiceName? = nil,
+        version: String = "", logger: Logger
+    ) {
+        self.topology = topology
+        self.logger = logger
+        origin = ProcessOrigin(host: ProcessInfo.processInfo.hostName, version: version)
+        let name = configuration.connectionName ?? service?.rawValue ?? "harebell"
+        func client(_ role: String) -> AMQPClient {
+            var configuration = configuration
+            configuration.connectionName = "\(name) \(role)"
+            var logger = logger
+            logger[metadataKey: "connection"] = "\(name) \(role)"
+            return AMQPClient(configuration: configuration, logger: logger)
+        }
+        publishing = client("publishes")
+        consuming = client("consumes")
+        (jobs, submit) = AsyncStream.makeStream()
+    }
+
+    /// Keeps both connections until graceful shutdown or cancellation, then closes them in order.
+    public func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask {
+                await withGracefulShutdownHandler {
+                    await withDiscardingTaskGroup { jobs in
+                        for await job in self.jobs { jobs.addTask { await job() } }
+                    }
+                } onGracefulShutdown: {
+                    self.submit.finish()
+                }
+            }
+            for client in [consuming, publishing] {
+                group.addTask {
+                    // Structured shutdown: the client closes its connection in order, and its run() returns.
+                    try await withGracefulShutdownHandler {
+                        try await client.run()
+                    } onGracefulShutdown: {
+                        client.beginShutdown()
+                    }
+                }
+            }
+        }
+    }
+
+    /// Publishes an event to the exchange of its type: persistent, mandatory, and confirmed when this returns.
+    ///
+    /// The exchange is declared before the first event of its type, where declaring is on.
+    public func publish(_ envelope: Envelope) async throws {
+        try await declare(envelope.type)
+        let message = envelope.outgoingMessage
+        do throws(AMQPError) {
+            try await publishing.publish(message)
+        } catch {
+            if error.code == .invalidArgument {
+                // The same next time: the event itself cannot be sent.
+                throw PermanentError("the event cannot be published: \(error.message)", underlying: error)
+            }
+            guard error.isMissingTopology, topology.declares else { throw error }
+            // The exchange was deleted while we were connected: make it again and try once more.
+            declared.withLock { _ = $0.remove(envelope.type) }
+            try await declare(envelope.type)
+            try await publishing.publish(message)
+        }
+    }
+
+    /// Declares a service's topology, or proves it by consuming, and starts to deliver.
+    public func open(_ description: EndpointDescription) async throws -> RabbitMQEndpoint {
+        let wanted = Topology.service(
+            description.service, subscribes: description.subscribes, publishes: description.publishes,
+            options: topology)
+        if topology.declares {
+            try await apply(wanted, with: consuming, named: description.service.rawValue)
+        }
+        let endpoint = RabbitMQEndpoint(description: description, topology: wanted, transport: self)
+        endpoint.start(on: submit)
+        return endpoint
+    }
+
+    /// Declares the exchange of an event type once per process, and again after every reconnect.
+    private func declare(_ type: EventType) async throws {
+        guard topology.declares, !declared.withLock({ $0.contains(type) }) else { return }
+        try await apply(.events([type]), with: publishing, named: type.rawValue)
+        declared.withLock { _ = $0.insert(type) }
+    }
+
+    /// Applies now, so that a mismatch is the caller's error, and at every later connect.
+    func apply(_ wanted: Topology, with client: AMQPClient, named name: String) async throws {
+        let logger = logger
+        try await client.withConnection { connection in
+            try await wanted.apply(on: connection, logger: logger)
+        }
+        client.onConnect(name) { connection in
+            try await wanted.apply(on: connection, logger: logger)
+        }
+    }
+}
+
+extension AMQPError {
+    /// Whether a publish failed for something that applying the topology would mend.
+    var isMissingTopology: Bool {
+        code == .returned || (code == .channelClosed && replyCode == 404)
+    }
+}

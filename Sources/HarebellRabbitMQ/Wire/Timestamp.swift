@@ -1,0 +1,27 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Instants on the wire: RFC 3339 in UTC with milliseconds.
+enum Timestamp {
+    private static let precise = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    private static let whole = Date.ISO8601FormatStyle()
+
+    static func format(_ date: Date) -> String {
+        date.formatted(precise)
+    }
+
+    static func parse(_ text: String) -> Date? {
+        (try? Date(text, strategy: precise)) ?? (try? Date(text, strategy: whole))
+    }
+
+    static func milliseconds(_ date: Date) -> Int64 {
+        Int64((date.timeIntervalSince1970 * 1_000).rounded(.up))
+    }
+
+    static func date(milliseconds: Int64) -> Date {
+        Date(timeIntervalSince1970: Double(milliseconds) / 1_000)
+    }
+}
