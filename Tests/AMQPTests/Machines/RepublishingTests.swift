@@ -1,0 +1,84 @@
+import NIOCore
+import Testing
+
+@testable import AMQP
+
+@Suite struct `Republishing` {
+    private func entry(_ id: UInt64, exchange: String = "e", deadline: Int64 = 100) -> AMQP.Republishing.Entry {
+        AMQP.Republishing.Entry(
+            id: id, message: .test(exchange: exchange), deadline: .uptimeNanoseconds(0) + .seconds(deadline),
+            continuation: .closure { _ in })
+    }
+
+    private func filled(_ ids: ClosedRange<UInt64>, exchange: String = "e") -> AMQP.Republishing {
+        var messages = AMQP.Republishing()
+        for id in ids { messages.append(entry(id, exchange: exchange)) }
+        return messages
+    }
+
+    private let refused = AMQPError(.channelClosed, "PRECONDITION_FAILED - bad message", replyCode: 406)
+
+    @Test func `nothing is sent before there is a channel, then everything in order, then only what is new`() {
+        var messages = filled(1...3)
+        #expect(messages.takeSendable().isEmpty)
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [1, 2, 3])
+        #expect(messages.takeSendable().isEmpty)
+        messages.append(entry(4))
+        #expect(messages.takeSendable().map(\.id) == [4])
+    }
+
+    @Test func `after a lost connection the unresolved are sent again in order`() {
+        var messages = filled(1...5)
+        messages.ready()
+        _ = messages.takeSendable()
+        #expect(messages.resolve(2)?.id == 2)
+        #expect(messages.resolve(2) == nil)
+        #expect(messages.channelEnded(AMQPError(.connectionClosed, "lost")).isEmpty)
+        messages.append(entry(6))
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [1, 3, 4, 5, 6])
+    }
+
+    @Test func `an exchange that the error names is to blame, and nothing else`() {
+        var messages = filled(1...3)
+        messages.append(entry(4, exchange: "missing"))
+        messages.append(entry(5))
+        messages.ready()
+        _ = messages.takeSendable()
+        let error = AMQPError(.channelClosed, "NOT_FOUND - no exchange 'missing' in vhost '/'", replyCode: 404)
+        #expect(messages.channelEnded(error).map(\.id) == [4])
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [1, 2, 3, 5])
+    }
+
+    @Test func `without a name the culprit is found by sending one at a time`() {
+        var messages = filled(1...3)
+        messages.ready()
+        _ = messages.takeSendable()
+        #expect(messages.channelEnded(refused).isEmpty)
+        messages.append(entry(4))
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [1])
+        #expect(messages.takeSendable().isEmpty)
+        _ = messages.resolve(1)
+        #expect(messages.takeSendable().map(\.id) == [2])
+        #expect(messages.channelEnded(refused).map(\.id) == [2])
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [3])
+        _ = messages.resolve(3)
+        #expect(messages.takeSendable().map(\.id) == [4])
+        messages.append(entry(5))
+        #expect(messages.takeSendable().map(\.id) == [5])
+    }
+
+    @Test func `what is late is given up`() {
+        var messages = AMQP.Republishing()
+        messages.append(entry(1, deadline: 10))
+        messages.append(entry(2, deadline: 5))
+        messages.append(entry(3, deadline: 20))
+        #expect(messages.earliestDeadline == .uptimeNanoseconds(0) + .seconds(5))
+        #expect(messages.expire(now: .uptimeNanoseconds(0) + .seconds(10)).map(\.id) == [1, 2])
+        #expect(messages.earliestDeadline == .uptimeNanoseconds(0) + .seconds(20))
+    }
+}

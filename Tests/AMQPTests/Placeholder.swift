@@ -1,5 +1,0 @@
-import Testing
-
-@Test func `one is one`() {
-    #expect(1 == 1)
-}
