@@ -101,13 +101,17 @@ final class ChildProcess: Sendable {
     }
 
     /// Asks it to end, and ends it when it does not within `grace`.
+    ///
+    /// It does so to the end even in a task that was cancelled: that is when it is needed most.
     @discardableResult
     func terminate(grace: Duration) async -> ExitStatus? {
-        if grace > .zero, signal(SIGTERM), let status = await waitForExit(within: grace) { return status }
-        signalGroup(SIGKILL)
-        signal(SIGKILL)
-        // A killed process is gone in moments; the limit is for one stuck in the kernel.
-        return await waitForExit(within: .seconds(10))
+        await Task { () -> ExitStatus? in
+            if grace > .zero, signal(SIGTERM), let status = await waitForExit(within: grace) { return status }
+            signalGroup(SIGKILL)
+            signal(SIGKILL)
+            // A killed process is gone in moments; the limit is for one stuck in the kernel.
+            return await waitForExit(within: .seconds(10))
+        }.value
     }
 
     private func reap() {

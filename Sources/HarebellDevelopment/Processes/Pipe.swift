@@ -30,6 +30,9 @@ struct Pipe: Sendable {
         }
     }
 
+    /// Closes the writing end only.
+    func closeWriting() { close(writing) }
+
     /// Closes both ends.
     func closeBoth() {
         close(reading)
