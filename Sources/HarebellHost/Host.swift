@@ -2,6 +2,7 @@ import AMQP
 public import Configuration
 public import Harebell
 import HarebellObservability
+public import HarebellRabbitMQ
 public import Logging
 
 #if canImport(FoundationEssentials)
@@ -22,7 +23,7 @@ public struct Host: Sendable {
     public var configuration: ConfigReader { sources.reader }
 
     /// The connections to the broker; ``run(_:)`` runs them.
-    public let transport: HostTransport
+    public let transport: RabbitMQTransport
 
     let settings: HostSettings
     private let makeHandler: @Sendable (String) -> LineLogHandler
@@ -52,9 +53,13 @@ public struct Host: Sendable {
         self.service = service
         self.sources = sources
         self.settings = settings
-        self.transport = HostTransport()
         self.makeHandler = makeHandler
-        self.logger = Logger(label: service.rawValue) { makeHandler($0) }
+        let logger = Logger(label: service.rawValue) { makeHandler($0) }
+        self.logger = logger
+        self.transport = RabbitMQTransport(
+            configuration: settings.connection,
+            topology: TopologyOptions(declares: settings.declares, rungs: RetryRungs(settings.retryRungs)),
+            service: service, version: HarebellVersion.current, logger: logger)
     }
 
     /// Reads settings of the service, collecting every problem into one report that ends the process with 64.

@@ -1,4 +1,5 @@
 public import Harebell
+public import HarebellRabbitMQ
 
 extension Host {
     /// How workers of this service work: prefetch, timeouts and retries from the settings.
@@ -17,14 +18,14 @@ extension Host {
     ///   - subscriptions: Handlers and subscriptions, one per event type.
     public func worker(
         publishes: [EventType] = [], @SubscriptionBuilder _ subscriptions: () -> [Subscription]
-    ) -> Worker<HostTransport> {
+    ) -> Worker<RabbitMQTransport> {
         Worker(
             service: service, transport: transport, configuration: workerConfiguration(publishes: publishes),
             logger: logger, subscriptions)
     }
 
     /// Publishes in the service's name, outside a handler.
-    public var publisher: Publisher<HostTransport> {
+    public var publisher: Publisher<RabbitMQTransport> {
         Publisher(service: service, transport: transport)
     }
 }
