@@ -93,13 +93,13 @@ public final class ManualClock: Sendable {
     }
 
     /// Waits until so many sleepers are waiting for the clock to move.
-    public func waitForSleepers(_ count: Int = 1) async throws {
-        try await state.wait { state in state.timers.values.count { $0.kind == .sleep } >= count }
+    public func waitForSleepers(_ count: Int = 1, within deadline: Duration = .seconds(10)) async throws {
+        try await state.wait(within: deadline) { state in state.timers.values.count { $0.kind == .sleep } >= count }
     }
 
     /// Waits until so many alarms are set.
-    public func waitForAlarms(_ count: Int = 1) async throws {
-        try await state.wait { state in state.timers.values.count { $0.kind == .alarm } >= count }
+    public func waitForAlarms(_ count: Int = 1, within deadline: Duration = .seconds(10)) async throws {
+        try await state.wait(within: deadline) { state in state.timers.values.count { $0.kind == .alarm } >= count }
     }
 
     /// Calls something when the clock reaches an uptime.

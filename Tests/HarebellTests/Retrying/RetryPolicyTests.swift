@@ -1,0 +1,172 @@
+import HarebellTesting
+import Testing
+
+@testable import Harebell
+
+@Suite struct RetryPolicyTests {
+    private let policy = RetryPolicy.default
+    private let transient = FailureClassification.transient(retryAfter: nil)
+
+    @Test(arguments: [
+        (1, FailureDecision.retryImmediately(after: .zero)), (2, .retryImmediately(after: .milliseconds(50))),
+        (3, .retryImmediately(after: .milliseconds(250))), (4, .retryDelayed(after: .seconds(1))),
+        (5, .retryDelayed(after: .seconds(5))), (6, .retryDelayed(after: .seconds(30))),
+        (7, .retryDelayed(after: .seconds(120))), (8, .retryDelayed(after: .seconds(600))),
+        (9, .retryDelayed(after: .seconds(3_600))), (10, .deadLetter(.exhausted)), (11, .deadLetter(.exhausted)),
+    ])
+    func `the default policy, attempt by attempt`(attempt: Int, expected: FailureDecision) {
+        #expect(policy.decision(attempt: attempt, classification: transient, random: 0.5) == expected)
+    }
+
+    @Test func `the default policy calls a handler ten times`() {
+        #expect(policy.maximumAttempts == 10)
+        #expect(RetryPolicy.none.maximumAttempts == 1)
+    }
+
+    @Test func `no policy means the first failure is the last`() {
+        #expect(
+            RetryPolicy.none.decision(attempt: 1, classification: transient, random: 0.5) == .deadLetter(.exhausted))
+    }
+
+    @Test(arguments: [1, 4, 10, 1_000])
+    func `a permanent error is a dead letter at once`(attempt: Int) {
+        #expect(policy.decision(attempt: attempt, classification: .permanent, random: 0) == .deadLetter(.permanent))
+    }
+
+    @Test(arguments: 1...9)
+    func `a retry-after is that delay, at any attempt`(attempt: Int) {
+        let decision = policy.decision(
+            attempt: attempt, classification: .transient(retryAfter: .seconds(17)), random: 0.99)
+        #expect(decision == .retryDelayed(after: .seconds(17)))
+    }
+
+    @Test func `a retry-after counts as an attempt`() {
+        let decision = policy.decision(
+            attempt: 10, classification: .transient(retryAfter: .seconds(17)), random: 0.5)
+        #expect(decision == .deadLetter(.exhausted))
+    }
+
+    @Test func `a retry-after is bounded`() {
+        func delay(_ wish: Duration) -> FailureDecision {
+            policy.decision(attempt: 1, classification: .transient(retryAfter: wish), random: 0.5)
+        }
+        #expect(delay(.seconds(-5)) == .retryDelayed(after: .zero))
+        #expect(delay(.seconds(1 << 40)) == .retryDelayed(after: RetryPolicy.longestDelay))
+    }
+
+    @Test func `the jitter stays within twenty percent and uses all of it`() {
+        #expect(
+            policy.decision(attempt: 4, classification: transient, random: 0)
+                == .retryDelayed(after: .milliseconds(800)))
+        guard case .retryDelayed(let late) = policy.decision(attempt: 4, classification: transient, random: 0.999_999)
+        else { return #expect(Bool(false)) }
+        #expect(late > .milliseconds(1_199) && late < .milliseconds(1_200))
+    }
+
+    @Test func `immediate retries have no jitter`() {
+        for random in [0, 0.3, 0.999] {
+            #expect(
+                policy.decision(attempt: 2, classification: transient, random: random)
+                    == .retryImmediately(after: .milliseconds(50)))
+        }
+    }
+
+    // MARK: Properties
+
+    /// Policies and inputs of all kinds, the same in every run.
+    private func cases(_ body: (RetryPolicy, Int, FailureClassification, Double) -> Void) {
+        var random = SeededGenerator(seed: 7)
+        func durations() -> [Duration] {
+            (0..<Int.random(in: 0...6, using: &random)).map { _ in
+                .milliseconds(Int.random(in: -1_000...100_000_000, using: &random))
+            }
+        }
+        for _ in 0..<2_000 {
+            let policy = RetryPolicy(
+                immediate: durations(), delayed: durations(), jitter: Double.random(in: -1...3, using: &random))
+            let retryAfter: Duration? =
+                Bool.random(using: &random) ? nil : .seconds(Int.random(in: -10...1_000_000, using: &random))
+            let classification: FailureClassification =
+                Int.random(in: 0..<5, using: &random) == 0 ? .permanent : .transient(retryAfter: retryAfter)
+            body(
+                policy, Int.random(in: -3...20, using: &random), classification,
+                Double.random(in: 0..<1, using: &random))
+        }
+    }
+
+    @Test func `every decision is bounded`() {
+        cases { policy, attempt, classification, random in
+            switch policy.decision(attempt: attempt, classification: classification, random: random) {
+            case .retryImmediately(let delay), .retryDelayed(let delay):
+                #expect(delay >= .zero && delay <= RetryPolicy.longestDelay)
+                #expect(attempt < policy.maximumAttempts)
+            case .deadLetter(let reason):
+                #expect(reason == .permanent || reason == .exhausted)
+            }
+        }
+    }
+
+    @Test func `every policy ends after its last attempt and not before`() {
+        cases { policy, _, _, random in
+            for attempt in 1..<policy.maximumAttempts {
+                let decision = policy.decision(attempt: attempt, classification: transient, random: random)
+                #expect(decision != .deadLetter(.exhausted))
+            }
+            #expect(
+                policy.decision(attempt: policy.maximumAttempts, classification: transient, random: random)
+                    == .deadLetter(.exhausted))
+        }
+    }
+
+    @Test func `immediate retries come before delayed ones`() {
+        cases { policy, _, _, random in
+            let kinds = (1..<policy.maximumAttempts).map { attempt in
+                if case .retryImmediately = policy.decision(attempt: attempt, classification: transient, random: random)
+                {
+                    return 0
+                }
+                return 1
+            }
+            #expect(kinds == kinds.sorted())
+            #expect(kinds.count { $0 == 0 } == policy.immediate.count)
+        }
+    }
+
+    @Test func `default delays grow with every attempt, whatever the jitter`() {
+        var generator = SeededGenerator(seed: 11)
+        for _ in 0..<500 {
+            var last = Duration.zero
+            for attempt in 4..<10 {
+                let random = Double.random(in: 0..<1, using: &generator)
+                guard
+                    case .retryDelayed(let delay) = policy.decision(
+                        attempt: attempt, classification: transient, random: random)
+                else { return #expect(Bool(false)) }
+                #expect(delay > last)
+                last = delay
+            }
+        }
+    }
+
+    @Test func `numbers that are none do no harm`() {
+        let odd = RetryPolicy(immediate: [], delayed: [.seconds(1)], jitter: .nan)
+        #expect(odd.decision(attempt: 1, classification: transient, random: .nan) == .retryDelayed(after: .seconds(1)))
+        let wide = RetryPolicy(immediate: [], delayed: [.seconds(1)], jitter: .infinity)
+        #expect(wide.decision(attempt: 1, classification: transient, random: 0) == .retryDelayed(after: .zero))
+    }
+
+    // MARK: Unhandled types
+
+    @Test func `an unhandled event is retried five times over more than ten minutes`() {
+        for random in [0, 0.5, 0.999] {
+            var total = Duration.zero
+            for visit in 1...5 {
+                guard case .retryDelayed(let delay) = RetryPolicy.unhandledDecision(visits: visit, random: random)
+                else { return #expect(Bool(false)) }
+                total += delay
+            }
+            #expect(total >= .seconds(600))
+            #expect(RetryPolicy.unhandledDecision(visits: 6, random: random) == .deadLetter(.unhandled))
+        }
+    }
+}

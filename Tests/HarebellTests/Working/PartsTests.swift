@@ -1,0 +1,181 @@
+import HarebellTesting
+import Testing
+
+@testable import Harebell
+
+@Suite struct LanesTests {
+    @Test func `items of a key leave in the order they came`() {
+        let lanes = Box(Lanes<Int>())
+        #expect(lanes { $0.enter(1, key: "a") })
+        #expect(!lanes { $0.enter(2, key: "a") })
+        #expect(!lanes { $0.enter(3, key: "a") })
+        #expect(lanes { $0.leave("a") } == 2)
+        #expect(!lanes { $0.enter(4, key: "a") })
+        #expect(lanes { $0.leave("a") } == 3)
+        #expect(lanes { $0.leave("a") } == 4)
+        #expect(lanes { $0.leave("a") } == nil)
+    }
+
+    @Test func `other keys are not held up`() {
+        let lanes = Box(Lanes<Int>())
+        #expect(lanes { $0.enter(1, key: "a") })
+        #expect(lanes { $0.enter(2, key: "b") })
+        #expect(lanes { $0.leave("b") } == nil)
+    }
+
+    @Test func `an empty lane is gone`() {
+        let lanes = Box(Lanes<Int>())
+        for key in 0..<100 { _ = lanes { $0.enter(key, key: "\(key)") } }
+        #expect(lanes.value.count == 100)
+        for key in 0..<100 { _ = lanes { $0.leave("\(key)") } }
+        #expect(lanes.value.count == 0)
+        #expect(lanes { $0.enter(1, key: "5") })
+    }
+
+    @Test func `leaving a lane that does not exist is harmless`() {
+        let lanes = Box(Lanes<Int>())
+        #expect(lanes { $0.leave("x") } == nil)
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct GateTests {
+    @Test func `an open gate lets pass at once`() async {
+        await Gate().pass()
+    }
+
+    @Test func `a closed gate holds until all who closed it have opened it`() async {
+        let gate = Gate()
+        gate.close()
+        gate.close()
+        let passed = Observed(0)
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    await gate.pass()
+                    passed.update { $0 += 1 }
+                }
+            }
+            gate.open()
+            #expect(!gate.isOpen)
+            #expect(passed.value == 0)
+            gate.open()
+        }
+        #expect(passed.value == 3)
+    }
+
+    @Test func `cancellation and shutdown let pass`() async {
+        let gate = Gate()
+        gate.close()
+        let waiting = Task { await gate.pass() }
+        waiting.cancel()
+        await waiting.value
+        let other = Task { await gate.pass() }
+        gate.openForGood()
+        await other.value
+        gate.close()
+        await gate.pass()
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct HandlerDeadlinesTests {
+    private func watched(_ body: @Sendable (HandlerDeadlines, ManualClock) async throws -> Void) async throws {
+        let clock = ManualClock()
+        let deadlines = HandlerDeadlines(clock: clock.workerClock)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await deadlines.run() }
+            try await body(deadlines, clock)
+            group.cancelAll()
+        }
+    }
+
+    @Test func `a deadline fires once, at its time`() async throws {
+        try await watched { deadlines, clock in
+            let fired = Observed(0)
+            let id = deadlines.add(at: .seconds(60)) { fired.update { $0 += 1 } }
+            try await clock.waitForAlarms()
+            clock.advance(by: .seconds(59))
+            #expect(fired.value == 0)
+            clock.advance(by: .seconds(1))
+            try await fired.wait { $0 == 1 }
+            #expect(!deadlines.remove(id))
+        }
+    }
+
+    @Test func `a deadline that is taken away does not fire`() async throws {
+        try await watched { deadlines, clock in
+            let fired = Observed<[String]>([])
+            let first = deadlines.add(at: .seconds(10)) { fired.update { $0.append("first") } }
+            _ = deadlines.add(at: .seconds(20)) { fired.update { $0.append("second") } }
+            #expect(deadlines.remove(first))
+            try await clock.waitForAlarms()
+            clock.advance(by: .seconds(10))
+            try await clock.waitForAlarms()
+            clock.advance(by: .seconds(10))
+            try await fired.wait { $0 == ["second"] }
+        }
+    }
+
+    @Test func `an earlier deadline that comes later fires first`() async throws {
+        try await watched { deadlines, clock in
+            let fired = Observed<[String]>([])
+            _ = deadlines.add(at: .seconds(60)) { fired.update { $0.append("late") } }
+            _ = deadlines.add(at: .seconds(5)) { fired.update { $0.append("early") } }
+            try await clock.waitForAlarms(2)
+            clock.advance(by: .seconds(5))
+            try await fired.wait { $0 == ["early"] }
+            clock.advance(by: .seconds(55))
+            try await fired.wait { $0 == ["early", "late"] }
+        }
+    }
+
+    @Test func `a thousand handlers in time need one alarm`() async throws {
+        try await watched { deadlines, clock in
+            for number in 0..<1_000 {
+                #expect(deadlines.remove(deadlines.add(at: .seconds(60 + number)) {}))
+            }
+            try await clock.waitForAlarms(1)
+            await #expect(throws: WaitedTooLong.self) { try await clock.waitForAlarms(2, within: .milliseconds(1)) }
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct LedgerTests {
+    private func delivery(_ tag: UInt64) -> TransportDelivery {
+        TransportDelivery(
+            receipt: DeliveryReceipt(epoch: 1, tag: tag), content: .failure(MalformedMessage(message: "")),
+            attempts: 0, unhandledCount: 0, size: 0)
+    }
+
+    @Test func `what is unsettled comes out in reverse order, once`() {
+        let ledger = Ledger()
+        let places = (1...4).map { ledger.admit(delivery($0)) }
+        #expect(ledger.settle(places[1]))
+        #expect(!ledger.settle(places[1]))
+        #expect(ledger.takeUnsettled().map(\.receipt.tag) == [4, 3, 1])
+        #expect(ledger.takeUnsettled().isEmpty)
+        #expect(!ledger.holds(places[0]))
+        #expect(!ledger.settle(places[0]))
+    }
+
+    @Test func `idle waits for the last task`() async {
+        let ledger = Ledger()
+        await ledger.idle()
+        ledger.taskBegan()
+        ledger.taskBegan()
+        let waiting = Task { await ledger.idle() }
+        ledger.taskEnded()
+        ledger.taskEnded()
+        await waiting.value
+    }
+
+    @Test func `idle gives up at its deadline and when it is cancelled`() async {
+        let clock = ManualClock()
+        let ledger = Ledger()
+        ledger.taskBegan()
+        clock.advance(by: .seconds(5))
+        await ledger.idle(untilUptime: .seconds(5), clock.workerClock)
+        let waiting = Task { await ledger.idle() }
+        waiting.cancel()
+        await waiting.value
+    }
+}
