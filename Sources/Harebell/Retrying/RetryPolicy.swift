@@ -32,6 +32,8 @@ public struct RetryPolicy: Sendable, Hashable {
     /// Three retries at once, six delayed ones over about 1 h 13 min.
     public static let `default` = RetryPolicy()
     /// No retry: the first failure is the dead letter.
+    ///
+    /// Where an optional policy is expected, write `RetryPolicy.none`: a bare `.none` is Swift's "no value".
     public static let none = RetryPolicy(immediate: [], delayed: [], jitter: 0)
 
     /// How often a handler is called at most.

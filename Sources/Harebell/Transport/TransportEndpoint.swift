@@ -26,7 +26,7 @@ public protocol TransportEndpoint: Sendable {
     ) async throws
     /// Stops taking messages; ``deliveries`` ends after it.
     ///
-    /// Idempotent, like ``close()``.
+    /// Ends in bounded time also when the broker is gone. Idempotent, like ``close()``.
     func stop() async
     /// Flushes what was settled and closes; nothing is settled afterwards.
     func close() async

@@ -12,7 +12,7 @@ import FoundationEssentials
 /// | calling | returned, nothing held back | settled | acknowledge |
 /// | calling | returned, events held back | publishing | publish the first |
 /// | calling | failed, policy says at once | pausing | pause |
-/// | calling | failed, policy says later | storing | store delayed retry |
+/// | calling | failed, policy says later, or held for too long already | storing | store delayed retry |
 /// | calling | failed for good, or for the last time | storing | store dead letter `permanent` or `exhausted` |
 /// | pausing | paused | calling | call the handler, attempt + 1 |
 /// | publishing | confirmed, more left | publishing | publish the next |
@@ -49,7 +49,7 @@ struct DeliveryMachine: Sendable {
     private var state = State.received
     private let policy: RetryPolicy
     private let handler: String?
-    private let firstFailedAt: Date?
+    private var firstFailedAt: Date?
     private let unhandledCount: Int
     /// Calls of the handler so far, in earlier deliveries and in this one, including the running one.
     private(set) var attempts: Int
@@ -93,10 +93,17 @@ struct DeliveryMachine: Sendable {
     }
 
     /// The handler threw, or ran out of time.
+    /// - Parameter mayStay: whether the message may stay unacknowledged for the delay and one more call. Otherwise an
+    ///   immediate retry becomes a delayed one: brokers close a channel that keeps a message for too long.
     mutating func failed(
-        _ classification: FailureClassification, _ failure: FailureDescription, now: Date, random: Double
+        _ classification: FailureClassification, _ failure: FailureDescription, now: Date, random: Double,
+        mayStay: (Duration) -> Bool = { _ in true }
     ) -> Action {
-        let decision = policy.decision(attempt: attempts, classification: classification, random: random)
+        if firstFailedAt == nil { firstFailedAt = now }
+        var decision = policy.decision(attempt: attempts, classification: classification, random: random)
+        if case .retryImmediately(let delay) = decision, !mayStay(delay) {
+            decision = .retryDelayed(after: max(delay, .seconds(1)))
+        }
         guard case .retryImmediately(let delay) = decision else { return store(decision, failure, now: now) }
         state = .pausing
         return .pause(delay)

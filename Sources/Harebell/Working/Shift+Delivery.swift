@@ -25,6 +25,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     }
 
     private var delivery: TransportDelivery { arrival.delivery }
+    /// How long a message may be unacknowledged; brokers close the channel after 30 minutes.
+    private var longestStay: Duration { .seconds(15 * 60) }
     private var clock: WorkerClock { shift.configuration.clock }
     private func random() -> Double { shift.configuration.randomness.next() }
     private func describe(_ error: any Error) -> FailureDescription {
@@ -130,7 +132,10 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             let error = isInTime ? thrown : HarebellError.timeout(handling.route.timeout, underlying: thrown)
             let failure = describe(error)
             let action = machine.failed(
-                FailureClassification(error), failure, now: clock.now(), random: random())
+                FailureClassification(error), failure, now: clock.now(), random: random()
+            ) { delay in
+                clock.uptime() - arrival.time + delay + handling.route.timeout <= longestStay
+            }
             if case .pause(let delay) = action {
                 log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
                 shift.metrics.count("retry_immediate", type: eventType)

@@ -8,13 +8,16 @@ import Synchronization
 /// Deliveries that wait in the lane of their key have none.
 ///
 /// Shutdown, in this order: nothing new is started · the endpoint stops · running handlers finish, for at most the grace
-/// period · the rest is cancelled and has ``endingPeriod`` to end · what is unsettled is handed back one by one, the last
-/// arrival first · the endpoint closes · handlers that ignore their cancellation are waited for.
+/// period, which begins with the signal, whatever the endpoint does · the rest is cancelled and has ``endingPeriod`` to
+/// end · what is unsettled is handed back one by one, the last arrival first · the endpoint closes · handlers that ignore
+/// their cancellation are waited for.
 final class Shift<Endpoint: TransportEndpoint>: Sendable {
     /// A delivery in the order of arrival, with the lane it runs in.
     struct Arrival: Sendable {
         let number: Int
         let delivery: TransportDelivery
+        /// The worker's uptime when it arrived.
+        let time: Duration
         let lane: String?
     }
 
@@ -48,18 +51,40 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         self.deadlines = HandlerDeadlines(clock: configuration.clock)
     }
 
+    private enum Ended { case watching, gracePeriod, taking }
+
     /// Works until shutdown, cancellation, or the end of the deliveries.
     func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.deadlines.run() }
-            group.addTask {
-                guard (try? await gracefulShutdown()) != nil else { return }
-                self.stopStarting()
-                await self.endpoint.stop()
-            }
+        try await withThrowingTaskGroup(of: Ended.self) { group in
             defer { group.cancelAll() }
-            try await takeAll()
+            group.addTask {
+                await self.deadlines.run()
+                return .watching
+            }
+            group.addTask { await self.waitForShutdown() }
+            group.addTask {
+                try await self.takeAll()
+                return .taking
+            }
+            while let ended = try await group.next(), ended != .taking {
+                if ended == .gracePeriod { group.cancelAll() }
+            }
         }
+    }
+
+    /// Ends when the grace period is over.
+    ///
+    /// That is not the endpoint's to prolong: a broker that is gone may never say that it has stopped.
+    private func waitForShutdown() async -> Ended {
+        guard (try? await gracefulShutdown()) != nil else { return .watching }
+        stopStarting()
+        let end = configuration.clock.uptime() + configuration.gracePeriod
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.endpoint.stop() }
+            try? await configuration.clock.alarm(end)
+            group.cancelAll()
+        }
+        return .gracePeriod
     }
 
     private func stopStarting() {
@@ -106,7 +131,8 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         let number = ledger.admit(delivery)
         guard !ledger.isStopping else { return }  // Handed back with the rest.
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
-        let arrival = Arrival(number: number, delivery: delivery, lane: key)
+        let arrival = Arrival(
+            number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
         if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()
         group.addTask {

@@ -38,6 +38,14 @@ extension InMemoryTransport {
         public var delayed = 0
         /// Put aside.
         public var dead = 0
+
+        /// Nothing anywhere, unless numbers are given.
+        public init(ready: Int = 0, unsettled: Int = 0, delayed: Int = 0, dead: Int = 0) {
+            self.ready = ready
+            self.unsettled = unsettled
+            self.delayed = delayed
+            self.dead = dead
+        }
     }
 
     /// Every event that was published, in order.
@@ -73,6 +81,13 @@ extension InMemoryTransport {
         until condition: @escaping @Sendable (Depth) -> Bool
     ) async throws {
         try await broker.wait(within: deadline) { condition($0.depth(of: service)) }
+    }
+
+    /// Waits until the service consumes, so that what is published reaches it.
+    public func waitForConsumer(of service: ServiceName, within deadline: Duration = .seconds(10)) async throws {
+        try await broker.wait(within: deadline) { broker in
+            broker.queues[service]?.consumers.contains { !$0.isStopped } ?? false
+        }
     }
 
     /// Waits until an operation was called so often, successful or not.

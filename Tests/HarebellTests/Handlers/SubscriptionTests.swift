@@ -60,7 +60,9 @@ import Testing
                 Subscription(to: LoanOpened.self, timeout: .seconds(601)) { _, _ in }
                 Subscription(to: LoanOpened.self) { _, _ in }
             })
-        for part in ["prefetch is 0", "grace period", "timeout of test.ping", "timeout of test.loan-opened", "two handlers"] {
+        for part in [
+            "prefetch is 0", "grace period", "timeout of test.ping", "timeout of test.loan-opened", "two handlers",
+        ] {
             #expect(text.contains(part), "\(part) is not in \(text)")
         }
     }
@@ -70,7 +72,10 @@ import Testing
     }
 
     @Test func `the limits themselves are allowed`() {
-        #expect(problems(WorkerConfiguration(prefetch: 65_535, handlerTimeout: .seconds(600), gracePeriod: .zero)) { CountPings() } == nil)
+        #expect(
+            problems(WorkerConfiguration(prefetch: 65_535, handlerTimeout: .seconds(600), gracePeriod: .zero)) {
+                CountPings()
+            } == nil)
         #expect(problems(WorkerConfiguration(prefetch: 1)) { CountPings() } == nil)
     }
 

@@ -108,6 +108,23 @@ import Testing
         #expect(machine { $0.paused() } == .callHandler(attempt: 3))
     }
 
+    @Test func `a message that was held for too long waits in the transport instead`() {
+        let machine = machine()
+        _ = machine { $0.decoded() }
+        let action = machine { $0.failed(transient, failure, now: now, random: 0.5, mayStay: { _ in false }) }
+        #expect(action == .storeRetry(after: .seconds(1), record(attempts: 1)))
+    }
+
+    @Test func `the first failure is the first attempt's, also when a later one is stored`() {
+        let machine = machine(policy: RetryPolicy(immediate: [.zero], delayed: []))
+        _ = machine { $0.decoded() }
+        _ = machine { $0.failed(transient, failure, now: now.addingTimeInterval(-9), random: 0.5) }
+        _ = machine { $0.paused() }
+        let action = machine { $0.failed(transient, failure, now: now, random: 0.5) }
+        #expect(
+            action == .storeDeadLetter(.exhausted, record(attempts: 2, firstFailedAt: now.addingTimeInterval(-9))))
+    }
+
     @Test func `a permanent error is stored as a dead letter at once`() {
         let machine = machine()
         _ = machine { $0.decoded() }

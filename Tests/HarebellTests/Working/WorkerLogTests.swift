@@ -1,5 +1,6 @@
 import Harebell
 import HarebellTesting
+import Logging
 import Testing
 
 /// One line per outcome, with who and what, never with a body.

@@ -251,7 +251,8 @@ import Testing
         }
         try await neighbour.running {
             try await worker.running {
-                try await bench.transport.waitForCalls(of: .open, 2)
+                try await bench.transport.waitForConsumer(of: "neighbour")
+                try await bench.transport.waitForConsumer(of: bench.service)
                 try await Publisher(service: "producer", transport: bench.transport).publish(Ping(number: 1))
                 try await bench.drain()
                 try await bench.transport.waitUntilSettled("neighbour")

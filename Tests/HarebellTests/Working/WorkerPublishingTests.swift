@@ -56,9 +56,10 @@ import Testing
         try await bench.worker { publishes(2) }.running { try await bench.settled() }
         let published = bench.transport.published
         #expect(
-            published.map(\.id) == [0, 1].map {
-                EventID.derived(from: EventID("in"), service: "subject", handler: "open", index: $0)
-            })
+            published.map(\.id)
+                == [0, 1].map {
+                    EventID.derived(from: EventID("in"), service: "subject", handler: "open", index: $0)
+                })
         for envelope in published {
             #expect(envelope.correlationID == "corr")
             #expect(envelope.causationID == "in")
@@ -121,6 +122,20 @@ import Testing
         #expect(calls.value == 1)
         #expect(try bench.transport.published(Ping.self).map(\.number) == [0, 1])
         #expect(bench.settlements == [.acknowledged(id)])
+    }
+
+    @Test func `shutdown hands a message back whose events could not be published`() async throws {
+        let bench = Bench(skipsSleeps: false)
+        bench.transport.fail(.publish)
+        var configuration = bench.configuration
+        configuration.gracePeriod = .zero
+        let id = try bench.send(LoanOpened(loanID: "L1"))
+        try await Worker(
+            service: bench.service, transport: bench.transport, configuration: configuration, logger: quiet
+        ) {
+            publishes(1)
+        }.running { try await bench.clock.waitForSleepers() }
+        #expect(bench.settlements == [.released(id)])
     }
 
     @Test func `an event that failed in the middle is repeated from there`() async throws {

@@ -34,7 +34,8 @@ import Testing
         #expect(bench.transport.depth(of: bench.service) == .init(ready: 1))
     }
 
-    @Test func `after the grace period the rest is cancelled and handed back in reverse order, uncounted`() async throws {
+    @Test func `after the grace period the rest is cancelled and handed back in reverse order, uncounted`() async throws
+    {
         var bench = Bench()
         bench.configuration.prefetch = 4
         let ids = try (1...6).map { try bench.send(Ping(number: $0)) }
@@ -112,27 +113,36 @@ import Testing
         #expect(bench.settlements == [.acknowledged(id)])
     }
 
-    @Test func `a handler that ignores its cancellation is handed back without waiting, and settled once`() async throws {
+    @Test func `a handler that ignores its cancellation is handed back without waiting, and settled once`() async throws
+    {
         let bench = Bench()
         var configuration = bench.configuration
         configuration.gracePeriod = .zero
         let id = try bench.send(Ping(number: 1))
         let begun = Observed(false)
+        let cancelled = Observed(false)
         let latch = Latch()
         let worker = Worker(
             service: bench.service, transport: bench.transport, configuration: configuration, logger: quiet
         ) {
             Subscription(to: Ping.self) { _, _ in
                 begun.update { $0 = true }
-                await latch.passRegardless()
+                await withTaskCancellationHandler {
+                    await latch.passRegardless()
+                } onCancel: {
+                    cancelled.update { $0 = true }
+                }
             }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.running { try await begun.wait { $0 } } }
             group.addTask {
-                try await bench.clock.waitForAlarms(2)
-                bench.clock.advance(by: .seconds(1))
-                try await bench.transport.wait(for: bench.service) { $0.ready == 1 }
+                try await cancelled.wait { $0 }
+                // Cancelled handlers have a second to end; the clock moves until it is over.
+                while bench.transport.depth(of: bench.service).ready == 0 {
+                    bench.clock.advance(by: .milliseconds(100))
+                    await Task.yield()
+                }
                 latch.open()
             }
             try await group.waitForAll()
@@ -202,6 +212,25 @@ import Testing
         #expect(worker.state == .starting)
         try await worker.running {
             try await bench.transport.waitForCalls(of: .open, 1)
+        }
+        #expect(worker.state == .stopped)
+    }
+
+    @Test func `the grace period ends also when the endpoint never says that it has stopped`() async throws {
+        let clock = ManualClock()
+        let transport = StubbornTransport()
+        var configuration = WorkerConfiguration()
+        configuration.clock = clock.workerClock
+        let worker = Worker(service: "subject", transport: transport, configuration: configuration, logger: quiet) {
+            Subscription(to: Ping.self) { _, _ in }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await worker.running { try await transport.isOpen.wait { $0 } } }
+            group.addTask {
+                try await clock.waitForAlarms()
+                clock.advance(by: .seconds(30))
+            }
+            try await group.waitForAll()
         }
         #expect(worker.state == .stopped)
     }

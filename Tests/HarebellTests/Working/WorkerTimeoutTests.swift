@@ -122,6 +122,27 @@ import Testing
         #expect(bench.deadLetters.map(\.record.attempts) == [2])
     }
 
+    @Test func `a message is not held for longer than a quarter of an hour by immediate retries`() async throws {
+        let bench = Bench(retry: RetryPolicy(immediate: [.zero, .zero, .zero], delayed: []))
+        try bench.send(Ping(number: 1))
+        let begun = Observed<[Int]>([])
+        let latch = Latch()
+        try await bench.worker {
+            Subscription(to: Ping.self, timeout: .seconds(300)) { _, context in
+                begun.update { $0.append(context.attempt) }
+                try await latch.pass()
+            }
+        }.running {
+            for attempt in 1...3 {
+                try await begun.wait { $0.last == attempt }
+                bench.clock.advance(by: .seconds(300))
+            }
+            try await bench.transport.wait(for: bench.service) { $0.delayed == 1 }
+        }
+        #expect(begun.value == [1, 2, 3])
+        #expect(bench.transport.retryDelays(of: bench.service) == [.seconds(1)])
+    }
+
     @Test func `a CancellationError of the handler's own making is an ordinary failure`() async throws {
         let bench = Bench(retry: .none)
         try bench.send(Ping(number: 1))

@@ -1,0 +1,75 @@
+import Harebell
+import HarebellTesting
+import Logging
+import Testing
+
+/// The code of the articles, compiled and run.
+@Suite(.timeLimit(.minutes(1))) struct DocumentationTests {
+    struct LoanPaidOut: Event {
+        static let eventType: EventType = "loan.paid-out"
+        var loanID: String
+        var minorUnits: Int64
+        var currency: String
+        var partitionKey: String? { loanID }
+        var subject: String? { loanID }
+    }
+
+    struct LoanCanceled: Event {
+        static let eventType: EventType = "loan.canceled"
+        var loanID: String
+    }
+
+    struct ReceiptSent: Event {
+        static let eventType: EventType = "receipt.sent"
+        var loanID: String
+    }
+
+    struct Mailer: Sendable {
+        var isBroken = false
+        func send(_ text: String, messageID: String) async throws {
+            if isBroken { throw TransientError("mail server refused") }
+        }
+    }
+
+    struct SendReceipt: Handler {
+        let mailer: Mailer
+
+        func handle(_ loan: LoanPaidOut, context: HandlerContext) async throws {
+            try await mailer.send("paid out: \(loan.minorUnits)", messageID: context.idempotencyKey)
+            try context.publish(ReceiptSent(loanID: loan.loanID))
+        }
+    }
+
+    private let loan = LoanPaidOut(loanID: "L1", minorUnits: 125_000_000, currency: "SEK")
+
+    @Test func `the worker of the article works`() async throws {
+        let transport = InMemoryTransport()
+        let worker = Worker(service: "email", transport: transport, logger: quiet) {
+            SendReceipt(mailer: Mailer())
+            Subscription(to: LoanCanceled.self, retry: RetryPolicy.none, timeout: .seconds(5)) { loan, context in
+                context.logger.info("nothing to send")
+            }
+        }
+        try await worker.running {
+            try await transport.waitForConsumer(of: "email")
+            try await transport.publish(Envelope(loan, producer: "payout"))
+            try await transport.publish(Envelope(LoanCanceled(loanID: "L1"), producer: "payout"))
+            try await transport.waitUntilSettled("email")
+        }
+        #expect(try transport.published(ReceiptSent.self).map(\.loanID) == ["L1"])
+    }
+
+    @Test func `the test of the article works`() async throws {
+        let transport = InMemoryTransport()
+        let configuration = WorkerConfiguration(clock: transport.clock.workerClock)
+        let worker = Worker(service: "email", transport: transport, configuration: configuration, logger: quiet) {
+            SendReceipt(mailer: Mailer(isBroken: true))
+        }
+        try await worker.running {
+            try await transport.waitForConsumer(of: "email")
+            try await transport.publish(Envelope(loan, producer: "payout"))
+            try await transport.drain("email")
+        }
+        #expect(transport.deadLetters(of: "email").map(\.reason) == [.exhausted])
+    }
+}
