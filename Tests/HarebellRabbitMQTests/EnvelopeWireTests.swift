@@ -8,7 +8,7 @@ import Testing
 @Suite struct EnvelopeWireTests {
     let envelope = Envelope(
         id: EventID("0199c3a1-0000-7000-8000-000000000001"), type: "loan.paid-out", source: "/payout",
-        time: Date(timeIntervalSince1970: 1_763_900_000.123), subject: "loan-1", partitionKey: "loan-1", sequence: "7",
+        time: Date(timeIntervalSince1970: 1_763_900_000.125), subject: "loan-1", partitionKey: "loan-1", sequence: "7",
         dataSchema: "https://example.com/schema", correlationID: "c-1", causationID: "cause-1",
         trace: TraceContext(traceparent: "00-a-b-01", tracestate: "x=1", baggage: "k=v"), producer: "payout",
         body: Array(#"{"amount":1}"#.utf8))
@@ -24,6 +24,14 @@ import Testing
         #expect(try receive(envelope.basicProperties, body: envelope.body) == envelope)
     }
 
+    @Test(arguments: [0, 1, 122, 123, 499, 999])
+    func `a time keeps its millisecond`(millisecond: Int) {
+        let date = Date(timeIntervalSince1970: 1_763_900_000 + Double(millisecond) / 1_000)
+        let text = Timestamp.format(date)
+        #expect(text.hasSuffix(".\(String(repeating: "0", count: 3 - String(millisecond).count))\(millisecond)Z"))
+        #expect(Timestamp.parse(text).map(Timestamp.format) == text)
+    }
+
     @Test func `properties are those of the design`() {
         let properties = envelope.basicProperties
         #expect(properties.messageID == envelope.id.rawValue)
@@ -32,7 +40,7 @@ import Testing
         #expect(properties.deliveryMode == 2)
         #expect(properties.timestamp == 1_763_900_000)
         #expect(properties.headers["cloudEvents_specversion"] == "1.0")
-        #expect(properties.headers["cloudEvents_time"] == "2025-11-23T12:13:20.123Z")
+        #expect(properties.headers["cloudEvents_time"] == "2025-11-23T12:13:20.125Z")
         #expect(properties.headers.keys.allSatisfy { !$0.hasPrefix("x-") })
     }
 

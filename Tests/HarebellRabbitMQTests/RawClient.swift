@@ -141,7 +141,6 @@ enum RawClient {
 
 extension TestSystem {
     func sendNestedHeaders(depth: Int, to exchange: String) async throws {
-        try await ready(exchange)
         try await RawClient.publishNested(depth: depth, to: exchange, body: Array("deep".utf8), url: address)
     }
 }

@@ -73,13 +73,17 @@ import Testing
         try await withVirtualHost { url in
             let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)
             let channel = try await connection.openChannel()
-            _ = try await channel.declareQueue(
-                "email.retry.200ms", arguments: ["x-queue-type": "quorum", "x-message-ttl": .int64(9_000)])
-            _ = try await channel.declareQueue(
-                "email.due", arguments: ["x-queue-type": "quorum"])
+            let wanted = Topology.service("email", subscribes: ["test.paid"], options: TestSystem.options)
+            guard var rung = wanted.queues.first(where: { $0.name == "email.retry.200ms" })?.arguments else {
+                Issue.record("no rung")
+                return
+            }
+            rung["x-message-ttl"] = .int64(9_000)
+            _ = try await channel.declareQueue("email.retry.200ms", arguments: rung)
+            _ = try await channel.declareQueue("email.due", arguments: ["x-queue-type": "quorum"])
             await connection.close()
             let error = await #expect(throws: TopologyError.self) {
-                try await withSystem(url) { system in
+                try await withSystem(url, waits: false) { system in
                     system.worker("email") { Subscription(to: Paid.self) { _, _ in } }
                 } body: { system in
                     try await system.finished()

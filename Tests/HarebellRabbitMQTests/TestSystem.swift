@@ -80,6 +80,7 @@ final class TestSystem: Sendable {
     var address: String { url }
     private let prefetch: Int
     private let services = Mutex<[any Service]>([])
+    private let queues = Mutex<[String]>([])
     private let group = Mutex<ServiceGroup?>(nil)
     private let end = Mutex<(result: Result<Void, any Error>?, waiter: CheckedContinuation<Void, any Error>?)>(
         (nil, nil))
@@ -100,6 +101,7 @@ final class TestSystem: Sendable {
                 prefetch: prefetch, gracePeriod: .seconds(5), retry: Self.retry, publishes: publishes),
             logger: quietLogger, subscriptions)
         services.withLock { $0.append(worker) }
+        queues.withLock { $0.append(service.rawValue) }
     }
 
     func publisher(_ service: ServiceName) -> Publisher<RabbitMQTransport> {
@@ -157,27 +159,25 @@ final class TestSystem: Sendable {
         }
     }
 
-    /// Publishes as a foreign client would, once the exchange is there.
+    /// Publishes as a foreign client would.
     func send(_ properties: BasicProperties, _ body: [UInt8], to exchange: String) async throws {
-        try await ready(exchange)
         try await withChannel(confirms: true) { channel in
             try await channel.publish(
                 OutgoingMessage(exchange: exchange, routingKey: "", properties: properties, body: body))
         }
     }
 
-    /// The worker has declared its queue: what is published now reaches it.
-    func ready(_ exchange: String) async throws {
-        try await eventually("the topology is there") {
-            do {
-                try await self.withChannel { channel in
-                    _ = try await channel.declareQueue("email", passive: true)
-                    let probe = try await channel.declareQueue(uniqueName("probe"), exclusive: true, autoDelete: true)
-                    try await channel.bindQueue(probe.name, to: exchange)
+    /// Returns when every worker consumes: its topology is complete, and what is published now reaches it.
+    func ready() async throws {
+        for queue in queues.withLock({ $0 }) {
+            try await eventually("\(queue) is consumed", within: .seconds(60)) {
+                do {
+                    return try await self.withChannel { channel in
+                        try await channel.declareQueue(queue, passive: true).consumerCount > 0
+                    }
+                } catch let error as AMQPError where error.replyCode == 404 {
+                    return false
                 }
-                return true
-            } catch let error as AMQPError where error.code == .channelClosed {
-                return false
             }
         }
     }
@@ -232,13 +232,14 @@ private struct TransportRun: Service {
 
 /// Builds a system, runs it, and stops it when the body is done.
 func withSystem(
-    _ url: String, prefetch: Int = 20, _ build: (TestSystem) -> Void, body: @Sendable (TestSystem) async throws -> Void
+    _ url: String, prefetch: Int = 20, waits: Bool = true, _ build: (TestSystem) -> Void, body: @Sendable (TestSystem) async throws -> Void
 ) async throws {
     let system = try TestSystem(url: url, prefetch: prefetch)
     build(system)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await system.run() }
         do {
+            if waits { try await system.ready() }
             try await body(system)
         } catch {
             await system.stop()

@@ -82,24 +82,42 @@ public final class RabbitMQTransport: Transport {
         }
     }
 
+    /// How long an event may take to be confirmed, with all repetitions.
+    static let publishDeadline: Duration = .seconds(30)
+
     /// Publishes an event to the exchange of its type: persistent, mandatory, and confirmed when this returns.
     ///
-    /// The exchange is declared before the first event of its type, where declaring is on.
+    /// The exchange is declared before the first event of its type, where declaring is on. What the broker refuses to
+    /// store (a nack: a queue without a leader, a full disk) is published again with the same id, for 30 s at most.
+    ///
+    /// - Throws: `AMQPError`; `PermanentError` when the event can never be sent, for example because it is too large.
     public func publish(_ envelope: Envelope) async throws {
         try await declare(envelope.type)
         let message = envelope.outgoingMessage
-        do throws(AMQPError) {
-            try await publishing.publish(message)
-        } catch {
-            if error.code == .invalidArgument {
-                // The same next time: the event itself cannot be sent.
-                throw PermanentError("the event cannot be published: \(error.message)", underlying: error)
+        let end = ContinuousClock.now + Self.publishDeadline
+        var pause: Duration = .milliseconds(50)
+        while true {
+            do throws(AMQPError) {
+                return try await publishing.publish(message, deadline: max(.seconds(1), ContinuousClock.now.duration(to: end)))
+            } catch {
+                switch error.code {
+                case .invalidArgument:
+                    // The same next time: the event itself cannot be sent.
+                    throw PermanentError("the event cannot be published: \(error.message)", underlying: error)
+                case .nacked where ContinuousClock.now + pause < end:
+                    logger.warning(
+                        "the broker did not store an event; publishing it again",
+                        metadata: ["event_id": "\(envelope.id)", "event_type": "\(envelope.type)"])
+                case _ where error.isMissingTopology && topology.declares && ContinuousClock.now + pause < end:
+                    // The exchange, or what keeps its events, was deleted while we were connected: make it again.
+                    declared.withLock { _ = $0.remove(envelope.type) }
+                    try await declare(envelope.type)
+                default:
+                    throw error
+                }
             }
-            guard error.isMissingTopology, topology.declares else { throw error }
-            // The exchange was deleted while we were connected: make it again and try once more.
-            declared.withLock { _ = $0.remove(envelope.type) }
-            try await declare(envelope.type)
-            try await publishing.publish(message)
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(2))
         }
     }
 

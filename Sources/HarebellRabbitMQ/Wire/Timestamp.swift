@@ -10,7 +10,8 @@ enum Timestamp {
     private static let whole = Date.ISO8601FormatStyle()
 
     static func format(_ date: Date) -> String {
-        date.formatted(precise)
+        // The format cuts, and a double just below a millisecond would lose it.
+        (date + 0.0005).formatted(precise)
     }
 
     static func parse(_ text: String) -> Date? {
