@@ -30,6 +30,6 @@ struct PayoutService: HostedService {
             logger: host.logger)
         // The last is stopped first: no request comes after the relay's last look.
         try await host.run(relay, server)
-        try store.close()
+        try await store.close()
     }
 }

@@ -17,6 +17,7 @@ import LoanEvents
 final class PayoutStore: Sendable {
     private let database: DatabaseQueue
     private let lock: StoreLock
+    private let gate = StoreGate()
     /// Rung after each commit that left an event behind.
     let wake: WakeSignal
     private let now: @Sendable () -> Date
@@ -42,9 +43,16 @@ final class PayoutStore: Sendable {
         }
     }
 
-    /// Closes the file; nothing may be under way.
-    func close() throws {
-        try database.close()
+    /// Waits for what is under way and closes the file.
+    ///
+    /// Whatever comes later is refused.
+    func close() async throws {
+        guard await gate.close() else { return }
+        try await withCheckedThrowingContinuation { continuation in
+            BlockingWork.queue.async {
+                continuation.resume(with: Result { try self.database.close() })
+            }
+        }
         lock.release()
     }
 
@@ -136,25 +144,27 @@ final class PayoutStore: Sendable {
     // MARK: - Transactions
 
     /// One `BEGIN IMMEDIATE` transaction: a deferred one that writes later fails instead of waiting its turn.
-    private func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+    func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         do {
-            return try await database.writeWithoutTransaction { db in
-                var result: T?
-                try db.inTransaction(.immediate) {
-                    result = try body(db)
-                    return .commit
+            return try await gate.pass {
+                try await database.writeWithoutTransaction { db in
+                    var result: T?
+                    try db.inTransaction(.immediate) {
+                        result = try body(db)
+                        return .commit
+                    }
+                    guard let result else { preconditionFailure("a committed transaction has a result") }
+                    return result
                 }
-                guard let result else { preconditionFailure("a committed transaction has a result") }
-                return result
             }
         } catch let error as DatabaseError {
             throw StoreError(error)
         }
     }
 
-    private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+    func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         do {
-            return try await database.read(body)
+            return try await gate.pass { try await database.read(body) }
         } catch let error as DatabaseError {
             throw StoreError(error)
         }
