@@ -70,12 +70,12 @@ struct PayoutAPI: Sendable {
         if outcome.isReplayed {
             response.headers[.idempotencyReplayed] = "true"
         }
+        var metadata: Logger.Metadata = ["loan.id": "\(outcome.loanID)", "event.id": "\(outcome.eventID)"]
+        if outcome.isReplayed {
+            metadata["correlation.original"] = "\(outcome.correlationID)"
+        }
         context.logger.info(
-            outcome.isReplayed ? "answered from the idempotency key" : "loan changed",
-            metadata: [
-                "loan.id": "\(outcome.loanID)", "event.id": "\(outcome.eventID)",
-                "correlation.original": outcome.isReplayed ? "\(outcome.correlationID)" : "same",
-            ])
+            outcome.isReplayed ? "answered from the idempotency key" : "loan changed", metadata: metadata)
         return response
     }
 
