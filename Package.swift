@@ -176,7 +176,7 @@ let package = Package(
         .testTarget(
             name: "ServicesTests",
             dependencies: [
-                "EmailWorker", "PDFWorker", "PartnerWorker", "PayoutService", "LoanEvents", "Harebell",
+                "EmailWorker", "PDFWorker", "PartnerWorker", "PayoutService", "LoanEvents", "Harebell", "HarebellHost",
                 "HarebellTesting",
                 "HarebellDevelopment", "TestSupport", "Curl", "Signing", hummingbird, grdb, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
