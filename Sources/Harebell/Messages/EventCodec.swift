@@ -1,4 +1,8 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// How events become bytes and back: JSON with sorted keys and ISO 8601 dates with milliseconds.
 enum EventCodec {

@@ -1,4 +1,8 @@
-public import FoundationEssentials
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
 
 /// What is known about a failure, for the headers of the retry or the dead letter.
 public struct FailureRecord: Sendable, Hashable {

@@ -1,4 +1,8 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// One delivery from its arrival to its settlement, as a value that does no I/O: the worker tells it what happened and
 /// does what it answers.

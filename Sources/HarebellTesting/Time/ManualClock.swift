@@ -1,5 +1,10 @@
-public import FoundationEssentials
 public import Harebell
+
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
 
 /// A clock that stands still until a test moves it.
 ///

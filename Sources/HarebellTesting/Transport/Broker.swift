@@ -1,5 +1,10 @@
-import FoundationEssentials
 import Harebell
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A message at rest in the in-memory broker.
 struct Message: Sendable {

@@ -1,6 +1,11 @@
-public import FoundationEssentials
 public import Harebell
 import ServiceLifecycle
+
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
 
 /// A broker in memory: an exchange per event type, a queue per service, delayed retries on a manual clock, dead letters.
 ///

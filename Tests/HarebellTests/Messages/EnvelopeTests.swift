@@ -1,7 +1,12 @@
-import FoundationEssentials
 import Testing
 
 @testable import Harebell
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 @Suite struct EnvelopeTests {
     @Test func `an event comes back as it was`() throws {

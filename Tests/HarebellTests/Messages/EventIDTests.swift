@@ -1,8 +1,13 @@
-import FoundationEssentials
 import HarebellTesting
 import Testing
 
 @testable import Harebell
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 @Suite struct EventIDTests {
     private struct Parts {

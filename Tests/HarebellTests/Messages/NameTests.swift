@@ -1,6 +1,11 @@
-import FoundationEssentials
 import Harebell
 import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 @Suite struct NameTests {
     @Test(arguments: ["loan.paid-out", "a.b", "a.b.c_d-9", "0.1", String(repeating: "a", count: 98) + ".b"])

@@ -1,7 +1,12 @@
-import FoundationEssentials
 import Harebell
 import HarebellTesting
 import Logging
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 struct LoanOpened: Event, Hashable {
     static let eventType: EventType = "test.loan-opened"

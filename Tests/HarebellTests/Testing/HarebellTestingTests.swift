@@ -1,7 +1,12 @@
-import FoundationEssentials
 import Harebell
 import HarebellTesting
 import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 @Suite(.timeLimit(.minutes(1))) struct ManualClockTests {
     @Test func `the clock stands still until it is moved`() {

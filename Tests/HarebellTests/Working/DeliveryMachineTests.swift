@@ -1,7 +1,12 @@
-import FoundationEssentials
 import Testing
 
 @testable import Harebell
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The table in `DeliveryMachine`, row by row, without I/O.
 @Suite struct DeliveryMachineTests {

@@ -1,7 +1,12 @@
-import FoundationEssentials
 import Harebell
 import HarebellTesting
 import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// The rows of "what happens to a message" that a transport-independent worker answers for, with counts.
 @Suite(.timeLimit(.minutes(1))) struct WorkerOutcomeTests {

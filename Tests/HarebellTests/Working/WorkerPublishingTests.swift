@@ -1,7 +1,12 @@
-import FoundationEssentials
 import Harebell
 import HarebellTesting
 import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Events that handlers publish: held back until the handler returns, confirmed before the acknowledgement.
 @Suite(.timeLimit(.minutes(1))) struct WorkerPublishingTests {
