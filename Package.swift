@@ -158,8 +158,9 @@ let package = Package(
         .testTarget(
             name: "HarebellHostTests",
             dependencies: [
-                "AMQP", "ExampleSubscriber", "Harebell", "HarebellHost", "HarebellObservability", "LoanEvents",
-                argumentParser, configuration, logging, serviceLifecycle,
+                "AMQP", "ExampleSubscriber", "Harebell", "HarebellDevelopment", "HarebellHost",
+                "HarebellObservability", "HarebellRabbitMQ", "LoanEvents", "TestSupport", argumentParser, configuration,
+                logging, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
