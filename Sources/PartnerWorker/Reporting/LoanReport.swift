@@ -36,10 +36,21 @@ struct LoanReport: Codable, Sendable, Hashable {
         let reason = (event as? LoanCanceled)?.reason ?? ""
         self.id = id.rawValue
         self.type = Message.eventType.rawValue
-        self.timestamp = event.occurredAt.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        self.timestamp = Self.timestamp(event.occurredAt)
         self.data = Content(
             loanID: event.loanID, status: Message.status, amount: event.amount,
             reference: (event as? LoanPaidOut)?.reference, reason: reason.isEmpty ? nil : reason)
+    }
+
+    /// ISO 8601 in UTC, rounded to the millisecond.
+    ///
+    /// Foundation's style cuts instead of rounding, and most milliseconds are no exact `Double`: 30.123 s became 30.122.
+    static func timestamp(_ date: Date) -> String {
+        let milliseconds = Int64((date.timeIntervalSince1970 * 1_000).rounded())
+        let fraction = ((milliseconds % 1_000) + 1_000) % 1_000
+        let seconds = Date(timeIntervalSince1970: Double((milliseconds - fraction) / 1_000))
+        let digits = String(1_000 + fraction).dropFirst()
+        return "\(seconds.formatted(.iso8601).dropLast()).\(digits)Z"
     }
 
     /// The report as JSON with sorted keys.

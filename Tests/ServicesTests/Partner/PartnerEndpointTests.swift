@@ -39,6 +39,16 @@ import Testing
         }
     }
 
+    @Test func `every millisecond is reported as it was`() {
+        for millisecond in 0..<1_000 {
+            let date = Date(timeIntervalSince1970: 1_795_413_630 + Double(millisecond) / 1_000)
+            let digits = String(1_000 + millisecond).dropFirst()
+            #expect(LoanReport.timestamp(date) == "2026-11-23T06:00:30.\(digits)Z")
+        }
+        #expect(LoanReport.timestamp(Date(timeIntervalSince1970: -0.001)) == "1969-12-31T23:59:59.999Z")
+        #expect(LoanReport.timestamp(Date(timeIntervalSince1970: 0.9996)) == "1970-01-01T00:00:01.000Z")
+    }
+
     @Test func `while a secret is rotated both sides may be first`() async throws {
         let new = StandardWebhooks.Secret.random()
         try await withPartner(secrets: [new, secret]) { partner, endpoint in
@@ -55,7 +65,7 @@ import Testing
     }
 
     @Test func `each behaviour of the partner becomes the right failure`() async throws {
-        try await withPartner(timeout: .milliseconds(300)) { partner, endpoint in
+        try await withPartner { partner, endpoint in
             partner.behave(.reject)
             let rejected = await failure(endpoint)
             #expect(classification(rejected) == .permanent)
@@ -64,10 +74,17 @@ import Testing
             #expect(classification(await failure(endpoint)) == .transient(retryAfter: nil))
             partner.behave(.retryAfter(.seconds(5)))
             #expect(classification(await failure(endpoint)) == .transient(retryAfter: .seconds(5)))
-            partner.behave(.hang)
-            #expect(classification(await failure(endpoint)) == .transient(retryAfter: nil))
             partner.behave(.ok)
             #expect(await failure(endpoint) == nil)
+        }
+    }
+
+    @Test func `a partner that does not answer is left after the timeout`() async throws {
+        try await withPartner(timeout: .milliseconds(200)) { partner, endpoint in
+            partner.behave(.hang)
+            let failure = await failure(endpoint)
+            #expect(classification(failure) == .transient(retryAfter: nil))
+            #expect("\(failure as Any)".contains("timedOut"))
         }
     }
 
