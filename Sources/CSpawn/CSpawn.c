@@ -10,12 +10,15 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #ifdef __APPLE__
 #include <crt_externs.h>
+#include <limits.h>
+#include <mach-o/dyld.h>
 #define CLOSE_OTHERS POSIX_SPAWN_CLOEXEC_DEFAULT
 #else
 extern char **environ;
@@ -114,5 +117,28 @@ char **cspawn_environment(void) {
     return *_NSGetEnviron();
 #else
     return environ;
+#endif
+}
+
+int cspawn_lock(const char *path) {
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0) return -2;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+    close(file);
+    return -1;
+}
+
+int cspawn_own_path(char *path, size_t size) {
+#ifdef __APPLE__
+    char given[PATH_MAX], resolved[PATH_MAX];
+    uint32_t length = sizeof given;
+    if (_NSGetExecutablePath(given, &length) || !realpath(given, resolved)) return ENAMETOOLONG;
+    if (strlcpy(path, resolved, size) >= size) return ENAMETOOLONG;
+    return 0;
+#else
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    if (length < 0) return errno;
+    path[length] = 0;
+    return 0;
 #endif
 }

@@ -2,6 +2,7 @@
 #ifndef CSPAWN_H
 #define CSPAWN_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /// Starts `path` in a session of its own, with default signal handling and no descriptor open but 0, 1 and 2,
@@ -24,5 +25,12 @@ int cspawn_is_executable(const char *path);
 
 /// The environment of this process, ending in a null pointer.
 char **cspawn_environment(void);
+
+/// Makes and locks a file of mode 0600 until the descriptor is closed or this process ends.
+/// Returns the descriptor, -1 when another process holds the lock, or -2 when the file cannot be made.
+int cspawn_lock(const char *path);
+
+/// Writes the path of this program's executable, with links resolved, and a null byte. Returns 0 or an errno.
+int cspawn_own_path(char *path, size_t size);
 
 #endif

@@ -1,0 +1,57 @@
+import AMQP
+import Harebell
+import HarebellRabbitMQ
+import NIOHTTP1
+
+extension DevelopmentSystem {
+    /// Declares what all services need, as the administrator.
+    func applyTopology(on broker: PrivateBroker) async throws {
+        var topology = Topology()
+        for service in ReferenceService.all { topology.merge(service.topology) }
+        let connection = try await AMQPConnection.connect(AMQPConfiguration(uri: broker.url), logger: logger)
+        do {
+            try await topology.apply(on: connection, logger: logger)
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+        send(
+            .topologyApplied(
+                exchanges: topology.exchanges.count, queues: topology.queues.count,
+                bindings: topology.bindings.count))
+    }
+
+    /// Returns when the payout API answers and every worker consumes.
+    func waitUntilReady(_ running: Running, limit: Duration = .seconds(60)) async throws {
+        let end = ContinuousClock.now + limit
+        var missing = ["payout"]
+        repeat {
+            missing = await missingServices(running)
+            if missing.isEmpty { return }
+            // Consumers are counted by the broker and readiness by the service: there is nothing to be told by.
+            try await Task.sleep(for: .milliseconds(100))
+        } while ContinuousClock.now < end
+        throw DevelopmentError(
+            .startFailed, "not ready within \(limit): \(missing.joined(separator: ", ")); their output says why")
+    }
+
+    private func missingServices(_ running: Running) async -> [String] {
+        var missing: [String] = []
+        let port = running.payoutURL.split(separator: ":").last.flatMap { Int($0) } ?? 0
+        let api = LoopbackHTTPClient(port: port, authorization: nil)
+        if (try? await api.send(.GET, "/readyz", deadline: .seconds(5)))?.status != 200 { missing.append("payout") }
+        let queues = (try? await running.broker.queues()) ?? []
+        for service in ReferenceService.all {
+            guard let queue = service.queue else { continue }
+            let consumers = queues.first { $0.name == queue }?.consumers ?? 0
+            if consumers == 0 { missing.append(service.name.rawValue) }
+        }
+        return missing
+    }
+}
+
+extension PrivateBroker {
+    /// Where the node is, without user and password.
+    var address: String { "amqp://127.0.0.1:\(port)/" }
+}
