@@ -23,7 +23,7 @@ struct LineClient {
                     guard let text = texts.popFirst() else { break }
                     try await outbound.write(ByteBuffer(string: text))
                 }
-            } catch is IOError {
+            } catch  where error is IOError || error is ChannelError {
                 // The server closed while we were writing: what it said before counts.
             }
             return received

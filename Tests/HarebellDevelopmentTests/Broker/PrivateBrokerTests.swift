@@ -101,9 +101,7 @@ import Testing
     func `secrets are in files for the owner only and in no argument list`() async throws {
         let broker = try await TestBroker.shared()
         for file in ["credentials", "rabbitmq.conf"] {
-            var status = stat()
-            #expect(stat(broker.directory + "/" + file, &status) == 0)
-            #expect(status.st_mode & 0o077 == 0)
+            #expect(permissions(broker.directory + "/" + file) == 0o600)
         }
         let pid = try #require(broker.processID)
         let arguments = try #require(fopen("/proc/\(pid)/cmdline", "r"))

@@ -125,9 +125,7 @@ import Testing
 
     private static func expectOnlyOwner(_ directory: String) async throws {
         for (path, mode) in [(directory, 0o700), (directory + "/control.json", 0o600), (directory + "/lock", 0o600)] {
-            var status = stat()
-            try await eventually("\(path)") { stat(path, &status) == 0 }
-            #expect(Int(status.st_mode) & 0o777 == mode)
+            try await eventually("\(path)") { permissions(path) == mode }
         }
     }
 
