@@ -10,14 +10,14 @@ struct PrintReceipt: Handler {
         let document = try await printer.print(
             event, eventID: context.envelope.id, correlationID: context.envelope.correlationID)
         var metadata: Logger.Metadata = [
-            "loan.id": "\(event.loanID)", "file.path": "\(document.path)", "file.size": "\(document.size)",
+            "loan_id": "\(event.loanID)", "file_path": "\(document.path)", "file_size": "\(document.size)",
             "pages": "\(document.pages)",
         ]
         if document.isTruncated {
             metadata["truncated"] = "true"
         }
         if document.unknownGlyphs > 0 {
-            metadata["glyphs.missing"] = "\(document.unknownGlyphs)"
+            metadata["glyphs_missing"] = "\(document.unknownGlyphs)"
             context.logger.warning("no installed font shows every character of the receipt", metadata: metadata)
         } else {
             context.logger.info("receipt printed", metadata: metadata)

@@ -29,7 +29,7 @@ struct CorrelationMiddleware: RouterMiddleware {
 
         var context = context
         context.correlationID = correlationID
-        context.logger[metadataKey: "correlation.id"] = "\(correlationID)"
+        context.logger[metadataKey: "correlation_id"] = "\(correlationID)"
         let log = context.logger
 
         var response: Response
@@ -50,8 +50,8 @@ struct CorrelationMiddleware: RouterMiddleware {
         log.log(
             level: level, "answered",
             metadata: [
-                "http.method": "\(request.method)", "http.path": "\(request.uri.path.prefix(100))",
-                "http.status": "\(response.status.code)", "duration": "\(ContinuousClock.now - start)",
+                "http_method": "\(request.method)", "http_path": "\(request.uri.path.prefix(100))",
+                "http_status": "\(response.status.code)", "duration": "\(ContinuousClock.now - start)",
             ])
         return response
     }
@@ -74,7 +74,7 @@ struct CorrelationMiddleware: RouterMiddleware {
         case is CancellationError:
             return .unavailable
         default:
-            log.error("request failed", metadata: ["error.type": "\(type(of: error))", "error": "\(error)"])
+            log.error("request failed", metadata: ["error_type": "\(type(of: error))", "error": "\(error)"])
             return .internalError
         }
     }

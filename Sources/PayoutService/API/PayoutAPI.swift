@@ -70,9 +70,9 @@ struct PayoutAPI: Sendable {
         if outcome.isReplayed {
             response.headers[.idempotencyReplayed] = "true"
         }
-        var metadata: Logger.Metadata = ["loan.id": "\(outcome.loanID)", "event.id": "\(outcome.eventID)"]
+        var metadata: Logger.Metadata = ["loan_id": "\(outcome.loanID)", "event_id": "\(outcome.eventID)"]
         if outcome.isReplayed {
-            metadata["correlation.original"] = "\(outcome.correlationID)"
+            metadata["correlation_original"] = "\(outcome.correlationID)"
         }
         context.logger.info(
             outcome.isReplayed ? "answered from the idempotency key" : "loan changed", metadata: metadata)

@@ -138,12 +138,12 @@ struct OutboxRelay<T: Transport>: Service {
 
     private func log(_ error: any Error, _ message: Logger.Message, _ row: OutboxRow? = nil) {
         if error is CancellationError || Task.isCancelled { return }
-        var metadata: Logger.Metadata = ["error.type": "\(type(of: error))", "error": "\(error)"]
+        var metadata: Logger.Metadata = ["error_type": "\(type(of: error))", "error": "\(error)"]
         if let row {
-            metadata["event.id"] = "\(row.envelope.id)"
-            metadata["event.type"] = "\(row.envelope.type)"
-            metadata["loan.id"] = "\(row.loanID)"
-            metadata["correlation.id"] = "\(row.envelope.correlationID)"
+            metadata["event_id"] = "\(row.envelope.id)"
+            metadata["event_type"] = "\(row.envelope.type)"
+            metadata["loan_id"] = "\(row.loanID)"
+            metadata["correlation_id"] = "\(row.envelope.correlationID)"
         }
         logger.warning(message, metadata: metadata)
     }
