@@ -18,15 +18,26 @@ struct LoanView: Encodable {
     let updatedAt: String
 
     init(_ loan: Loan) {
-        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
         self.id = loan.id
         self.status = loan.status
         self.borrower = loan.borrower
         self.amount = loan.amount
         self.reference = loan.reference
         self.reason = loan.reason
-        self.createdAt = loan.createdAt.formatted(style)
-        self.updatedAt = loan.updatedAt.formatted(style)
+        self.createdAt = Self.timestamp(loan.createdAt)
+        self.updatedAt = Self.timestamp(loan.updatedAt)
+    }
+
+    /// ISO 8601 with milliseconds.
+    ///
+    /// Foundation's style cuts where it should round, and most milliseconds are no exact `Double`: about half of them
+    /// came out one too low. So the fraction is written from the integer.
+    static func timestamp(_ date: Date) -> String {
+        let milliseconds = date.milliseconds
+        let fraction = ((milliseconds % 1_000) + 1_000) % 1_000
+        let seconds = Date(timeIntervalSince1970: Double((milliseconds - fraction) / 1_000))
+        let digits = String(fraction + 1_000).dropFirst()
+        return "\(seconds.formatted(.iso8601).dropLast()).\(digits)Z"
     }
 }
 

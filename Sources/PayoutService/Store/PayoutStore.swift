@@ -65,7 +65,8 @@ final class PayoutStore: Sendable {
     func execute(
         _ command: LoanCommand, key: String?, correlationID: String, trace: TraceContext = TraceContext()
     ) async throws -> Outcome {
-        let now = now()
+        // To the millisecond from the start, so that answer, row and event say the same.
+        let now = Date(milliseconds: now().milliseconds)
         let outcome = try await write { db in
             if let key, let past = try Outcome.recall(key, for: command, in: db) { return past }
 
