@@ -27,8 +27,8 @@ let nio: [Target.Dependency] = [
 ]
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 
 /// What each reference service stands on.
 let service: [Target.Dependency] = [
@@ -128,7 +128,7 @@ let package = Package(
             name: "HarebellTool",
             dependencies: [
                 "AMQP", "Harebell", "HarebellDevelopment", "HarebellHost", "HarebellOperations", "HarebellRabbitMQ",
-                "LoanEvents", argumentParser, logging,
+                "LoanEvents", argumentParser, logging, unixSignals,
             ],
             swiftSettings: safe),
         .target(name: "CBaseline", dependencies: ["CRabbitMQ"]),

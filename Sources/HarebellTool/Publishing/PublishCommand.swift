@@ -1,0 +1,182 @@
+import ArgumentParser
+import Harebell
+import HarebellOperations
+import LoanEvents
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// `harebell publish`.
+struct PublishCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "publish",
+        abstract: "Publish an event, validated and confirmed.",
+        discussion: """
+            Says for each event what became of it: confirmed; confirmed, no subscriber (it is kept in 'unrouted'); or
+            returned, when its exchange has neither a subscriber nor an alternate exchange.
+
+            Examples:
+              harebell publish loan.canceled --data @event.json
+              echo '{…}' | harebell publish loan.paid-out --data -
+              harebell publish loan.created --data @event.json --count 1000 --rate 50
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The event's type, for example loan.paid-out.")
+    var type: String
+
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("The event as JSON, @FILE, or - for standard input.", valueName: "json")
+    )
+    var data: String
+    @Option(name: .shortAndLong, help: "How many events with this content, each with an id of its own.")
+    var count = 1
+    @Option(help: ArgumentHelp("Events per second at most.", valueName: "n"))
+    var rate: Double?
+    @Option(help: "The event's id; only for a single event.")
+    var id: String?
+    @Option(help: "The correlation id; the event's own id unless given.")
+    var correlationID: String?
+    @Option(help: "Events with the same key are handled in order; the content's own unless given.")
+    var partitionKey: String?
+    @Flag(help: "Publish a type that the tool does not know, unchecked.")
+    var noValidate = false
+    @Flag(help: "Check everything and publish nothing.")
+    var dryRun = false
+
+    func validate() throws {
+        guard (1...10_000_000).contains(count) else { throw ValidationError("--count is between 1 and 10000000.") }
+        if let rate, !(rate > 0) { throw ValidationError("--rate is above 0.") }
+        if id != nil, count > 1 { throw ValidationError("--id is for a single event.") }
+    }
+
+    func run() async throws {
+        let template = try EventTemplate(
+            type: type, data: try Self.read(data), isValidated: !noValidate, partitionKey: partitionKey)
+        if dryRun {
+            Terminal.note("✔ valid; \(count) would be published to \(template.type)")
+            return
+        }
+        var unsubscribed = 0
+        var returned = 0
+        try await connection.withConnection { connection in
+            let publication = try await EventPublication(connection: connection)
+            let progress = Progress("publish", total: count)
+            let started = ContinuousClock.now
+            var sent = 0
+            while sent < count {
+                let size = Swift.min(count - sent, rate.map { Swift.max(1, Int($0 / 10)) } ?? 500)
+                let envelopes = (0..<size).map { _ in template.envelope(id: id, correlationID: correlationID) }
+                let outcomes = try await publication.publish(envelopes)
+                for (envelope, outcome) in zip(envelopes, outcomes) {
+                    switch outcome {
+                    case .confirmed: break
+                    case .confirmedWithoutSubscriber: unsubscribed += 1
+                    case .returned: returned += 1
+                    }
+                    if count <= 100 { Terminal.out("\(envelope.id)  \(Self.words(outcome))") }
+                }
+                sent += size
+                if count > 1 { progress.advance(by: size) }
+                if let rate, sent < count {
+                    try await Task.sleep(until: started + .milliseconds(Int64(Double(sent) / rate * 1_000)))
+                }
+                try Task.checkCancellation()
+            }
+            if count > 1 { progress.finish() }
+            await publication.close()
+        }
+        if count > 1 {
+            Terminal.note(
+                "\(count - returned) confirmed, of these \(unsubscribed) without a subscriber; \(returned) returned")
+        }
+        if returned > 0 { throw returned == count ? ExitStatus.failed : ExitStatus.partial }
+    }
+
+    static func words(_ outcome: EventPublication.Outcome) -> String {
+        switch outcome {
+        case .confirmed: "confirmed"
+        case .confirmedWithoutSubscriber: "confirmed, no subscriber"
+        case .returned: "returned"
+        }
+    }
+
+    /// The bytes that `--data` names.
+    static func read(_ argument: String) throws -> [UInt8] {
+        if argument == "-" {
+            var bytes: [UInt8] = []
+            while let line = readLine(strippingNewline: false) { bytes += Array(line.utf8) }
+            return bytes
+        }
+        guard argument.hasPrefix("@") else { return Array(argument.utf8) }
+        let path = String(argument.dropFirst())
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ToolError("'\(SafeText.line(path))' cannot be read.", exitCode: ExitStatus.usage)
+        }
+        return [UInt8](data)
+    }
+}
+
+/// What an event of the command line is made of.
+struct EventTemplate {
+    let type: EventType
+    private let data: [UInt8]
+    private let partitionKey: String?
+    private let subject: String?
+
+    /// Checks the content against the type: it must be what a handler will decode.
+    init(type name: String, data: [UInt8], isValidated: Bool, partitionKey: String?) throws {
+        self.data = data
+        guard let known = LoanServices.events.first(where: { $0.eventType.rawValue == name }) else {
+            guard !isValidated else {
+                let names = LoanServices.events.map(\.eventType.rawValue)
+                throw ToolError(
+                    "'\(SafeText.line(name))' is not an event type the tool knows.",
+                    advice: "Known: \(names.joined(separator: ", ")). Pass --no-validate to publish it unchecked.",
+                    exitCode: ExitStatus.usage)
+            }
+            do {
+                type = try EventType(validating: name)
+            } catch {
+                throw ToolError("\(error)", exitCode: ExitStatus.usage)
+            }
+            self.partitionKey = partitionKey
+            subject = nil
+            return
+        }
+        type = known.eventType
+        do {
+            let event = try Self.decode(known, from: data, type: known.eventType)
+            self.partitionKey = partitionKey ?? event.partitionKey
+            subject = event.subject
+        } catch {
+            guard isValidated else {
+                self.partitionKey = partitionKey
+                subject = nil
+                return
+            }
+            throw ToolError(
+                "This is not a \(known.eventType): \(error)", advice: "Nothing was published.",
+                exitCode: ExitStatus.usage)
+        }
+    }
+
+    private static func decode<E: Event>(_ event: E.Type, from data: [UInt8], type: EventType) throws -> E {
+        try Envelope(
+            id: EventID("check"), type: type, source: "/harebell", time: Date(), correlationID: "check", producer: "harebell",
+            body: data
+        ).decode(event)
+    }
+
+    /// An event of this content with an id of its own.
+    func envelope(id: String?, correlationID: String?) -> Envelope {
+        let id = id.map { EventID($0) } ?? .make()
+        return Envelope(
+            id: id, type: type, source: "/harebell", time: Date(), subject: subject, partitionKey: partitionKey,
+            correlationID: correlationID ?? id.rawValue, producer: "harebell", body: data)
+    }
+}

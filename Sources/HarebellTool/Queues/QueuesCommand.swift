@@ -1,0 +1,83 @@
+import AMQP
+import ArgumentParser
+import HarebellOperations
+
+/// `harebell queues`.
+struct QueuesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queues", abstract: "Look at queues.", subcommands: [QueuesListCommand.self],
+        defaultSubcommand: QueuesListCommand.self)
+}
+
+/// `harebell queues list`.
+struct QueuesListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "Every queue: what is ready, what is in hand, who consumes, how fast.",
+        discussion: """
+            Needs the management API. What the broker does not say is '-', never 0.
+
+            Examples:
+              harebell queues list
+              harebell queues list --watch 1 partner
+              harebell queues list -o json
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Repeat every N seconds until interrupted.", valueName: "seconds"))
+    var watch: Double?
+
+    @Argument(help: "Only queues whose names begin with one of these.")
+    var names: [String] = []
+
+    func validate() throws {
+        if let watch, !(watch >= 0.2 && watch <= 3600) {
+            throw ValidationError("--watch is between 0.2 and 3600 seconds.")
+        }
+    }
+
+    func run() async throws {
+        guard let management = try connection.target().management else {
+            throw ToolError(
+                "Listing queues needs the management API.",
+                advice: "Set HAREBELL_MANAGEMENT=https://host:15672, or pass --management.", exitCode: ExitStatus.usage)
+        }
+        while true {
+            let queues = try await management.queues().filter { queue in
+                names.isEmpty || names.contains { queue.name.hasPrefix($0) }
+            }
+            if watch != nil, Terminal.isOutputTerminal, output.output == .table || output.output == .wide {
+                Terminal.clear()
+            }
+            try output.print(queues, name: \.name) { Self.table(queues, isWide: $0) }
+            guard let watch else { return }
+            try await Task.sleep(for: .milliseconds(Int64(watch * 1_000)))
+        }
+    }
+
+    static func table(_ queues: [QueueStatus], isWide: Bool) -> Table {
+        var columns: [Table.Column] = [
+            .text("QUEUE"), .text("TYPE"), .number("READY"), .number("UNACKED"), .number("CONSUMERS"),
+            .number("IN/S"), .number("ACK/S"), .text("STATE"),
+        ]
+        if isWide { columns += [.number("BYTES"), .text("DLX"), .number("DELIVERY-LIMIT"), .text("POLICY")] }
+        var table = Table(columns)
+        for queue in queues {
+            var row: [String?] = [
+                queue.name, queue.type, queue.ready.map(String.init), queue.unacknowledged.map(String.init),
+                queue.consumers.map(String.init), queue.publishRate.map(Units.tenths),
+                queue.acknowledgeRate.map(Units.tenths), queue.condition,
+            ]
+            if isWide {
+                row += [
+                    queue.bytes.map(Units.size), queue.deadLetterExchange, queue.deliveryLimit.map(String.init),
+                    queue.policy,
+                ]
+            }
+            table.add(row)
+        }
+        return table
+    }
+}
