@@ -40,6 +40,11 @@ public struct Delivery: Sendable {
         return try result.get()
     }
 
+    /// Whether it can still be settled, as far as is known now: its channel is open.
+    ///
+    /// When it is not, the broker delivers the message again.
+    public var isCurrent: Bool { channel.isOpen }
+
     /// Tells the broker that the message is done with.
     ///
     /// This and the other ways to settle do not wait: what is settled together leaves together. A delivery is settled

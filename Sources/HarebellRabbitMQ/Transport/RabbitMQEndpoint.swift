@@ -168,8 +168,14 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         state.withLock { $0.unsettled.removeValue(forKey: delivery.receipt.tag) }
     }
 
-    private func peek(_ delivery: TransportDelivery) -> Unsettled? {
-        state.withLock { $0.unsettled[delivery.receipt.tag] }
+    /// What is to be replaced by a copy; nil when its channel is gone.
+    ///
+    /// The broker delivers that message again by itself, and a copy would be a second one.
+    private func current(_ delivery: TransportDelivery) -> Unsettled? {
+        guard let entry = state.withLock({ $0.unsettled[delivery.receipt.tag] }) else { return nil }
+        if entry.delivery.isCurrent { return entry }
+        _ = take(delivery)
+        return nil
     }
 
     /// Acknowledges a delivery whose outcome is durable.
@@ -184,7 +190,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
 
     /// Publishes the copy that will be due after `delay`, and acknowledges the original once that is confirmed.
     public func retry(_ delivery: TransportDelivery, after delay: Duration, record: FailureRecord) async throws {
-        guard let entry = peek(delivery) else { return }
+        guard let entry = current(delivery) else { return }
         let key =
             switch transport.topology.rungs.hop(for: delay) {
             case .rung(let rung): ServiceQueues.Key.retry(rung)
@@ -204,7 +210,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     public func deadLetter(
         _ delivery: TransportDelivery, reason: DeadLetterReason, record: FailureRecord
     ) async throws {
-        guard let entry = peek(delivery) else { return }
+        guard let entry = current(delivery) else { return }
         if entry.delivery.isTruncated {
             transport.logger.error(
                 "a message over the size limit is left to the broker to dead-letter",
