@@ -11,7 +11,8 @@ enum EventCodec {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var container = encoder.singleValueContainer()
-            try container.encode(date.wholeMilliseconds.formatted(withMilliseconds))
+            // The format cuts: half a millisecond more, and a double just below a millisecond keeps it.
+            try container.encode((date.wholeMilliseconds + 0.0005).formatted(withMilliseconds))
         }
         do {
             return Array(try encoder.encode(event))

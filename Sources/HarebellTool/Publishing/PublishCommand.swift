@@ -129,36 +129,39 @@ struct EventTemplate {
     private let subject: String?
 
     /// Checks the content against the type: it must be what a handler will decode.
+    ///
+    /// - Throws: ``ToolError`` that says what is wrong; nothing is published then.
     init(type name: String, data: [UInt8], isValidated: Bool, partitionKey: String?) throws {
-        self.data = data
-        guard let known = LoanServices.events.first(where: { $0.eventType.rawValue == name }) else {
-            guard !isValidated else {
-                let names = LoanServices.events.map(\.eventType.rawValue)
-                throw ToolError(
-                    "'\(SafeText.line(name))' is not an event type the tool knows.",
-                    advice: "Known: \(names.joined(separator: ", ")). Pass --no-validate to publish it unchecked.",
-                    exitCode: ExitStatus.usage)
-            }
-            do {
-                type = try EventType(validating: name)
-            } catch {
-                throw ToolError("\(error)", exitCode: ExitStatus.usage)
-            }
-            self.partitionKey = partitionKey
-            subject = nil
-            return
+        let known = LoanServices.events.first { $0.eventType.rawValue == name }
+        if known == nil, isValidated {
+            let names = LoanServices.events.map { $0.eventType.rawValue }
+            throw ToolError(
+                "'\(SafeText.line(name))' is not an event type the tool knows.",
+                advice: "Known: \(names.joined(separator: ", ")). Pass --no-validate to publish it unchecked.",
+                exitCode: ExitStatus.usage)
         }
-        type = known.eventType
+        let event = try known.flatMap { try Self.event($0, from: data, isValidated: isValidated) }
+        self.type = try Self.eventType(name)
+        self.data = data
+        self.partitionKey = partitionKey ?? event?.partitionKey
+        self.subject = event?.subject
+    }
+
+    private static func eventType(_ name: String) throws -> EventType {
         do {
-            let event = try Self.decode(known, from: data, type: known.eventType)
-            self.partitionKey = partitionKey ?? event.partitionKey
-            subject = event.subject
+            return try EventType(validating: name)
         } catch {
-            guard isValidated else {
-                self.partitionKey = partitionKey
-                subject = nil
-                return
-            }
+            throw ToolError("\(error)", exitCode: ExitStatus.usage)
+        }
+    }
+
+    private static func event(
+        _ known: any Event.Type, from data: [UInt8], isValidated: Bool
+    ) throws -> (any Event)? {
+        do {
+            return try decode(known, from: data, type: known.eventType)
+        } catch {
+            guard isValidated else { return nil }
             throw ToolError(
                 "This is not a \(known.eventType): \(error)", advice: "Nothing was published.",
                 exitCode: ExitStatus.usage)
