@@ -37,15 +37,26 @@ extension DevelopmentSystem {
     }
 
     private func missingServices(_ running: Running) async -> [String] {
-        var missing: [String] = []
         let port = running.payoutURL.split(separator: ":").last.flatMap { Int($0) } ?? 0
         let api = LoopbackHTTPClient(port: port, authorization: nil)
-        if (try? await api.send(.GET, "/readyz", deadline: .seconds(5)))?.status != 200 { missing.append("payout") }
-        let queues = (try? await running.broker.queues()) ?? []
-        for service in ReferenceService.all {
-            guard let queue = service.queue else { continue }
-            let consumers = queues.first { $0.name == queue }?.consumers ?? 0
-            if consumers == 0 { missing.append(service.name.rawValue) }
+        let isServing = (try? await api.send(.GET, "/readyz", deadline: .seconds(5)))?.status == 200
+        return (isServing ? [] : ["payout"]) + (await missingConsumers(running.broker))
+    }
+
+    /// The workers whose queue nobody consumes, by a passive declare: the management API says it seconds later.
+    private func missingConsumers(_ broker: PrivateBroker) async -> [String] {
+        let workers = ReferenceService.all.compactMap { service in service.queue.map { (service.name.rawValue, $0) } }
+        var missing: [String] = []
+        do {
+            let connection = try await AMQPConnection.connect(AMQPConfiguration(uri: broker.url), logger: logger)
+            for (name, queue) in workers {
+                let channel = try? await connection.openChannel()
+                let state = try? await channel?.declareQueue(queue, passive: true)
+                if (state?.consumerCount ?? 0) == 0 { missing.append(name) }
+            }
+            await connection.close()
+        } catch {
+            return workers.map(\.0)
         }
         return missing
     }
