@@ -143,7 +143,9 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "AMQPTests",
-            dependencies: ["AMQP", "TestSupport", logging, .product(name: "NIOEmbedded", package: "swift-nio")] + nio,
+            dependencies: [
+                "AMQP", "TestSupport", logging, nioSSL, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "HarebellTests", dependencies: ["Harebell", "HarebellTesting", logging, serviceLifecycle],

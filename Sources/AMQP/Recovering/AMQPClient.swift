@@ -209,6 +209,7 @@ public final class AMQPClient: Sendable {
     // MARK: Using it
 
     /// Waits for the connection, opens a channel, and closes it after `body`.
+    @discardableResult
     public func withChannel<R: Sendable>(
         confirms: Bool = false, _ body: (AMQPChannel) async throws -> R
     ) async throws -> R {
