@@ -30,6 +30,7 @@ import Testing
             try await client.waitUntilConnected(timeout: .seconds(60))
             let deliveries = client.consume(queue, prefetch: 50)
             let stop = Recorder<Void>()
+            let finished = Recorder<Void>()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for try await delivery in deliveries {
@@ -45,11 +46,16 @@ import Testing
                             index += 1
                             let id = "\(publisher)-\(index)"
                             let error = await failure {
-                                try await client.publish(.test(exchange: exchange, id: id), deadline: .seconds(60))
+                                try await client.publish(.test(exchange: exchange, id: id), deadline: .seconds(120))
                             }
-                            if error == nil { confirmed.record(id) }
-                            #expect(error == nil)
+                            guard error == nil else {
+                                Issue.record(
+                                    "\(id) after \(confirmed.values.count) confirmed: \(String(describing: error))")
+                                break
+                            }
+                            confirmed.record(id)
                         }
+                        finished.record(())
                     }
                 }
                 try await eventually("traffic flows", within: .seconds(30)) { handled.values.count > 200 }
@@ -59,11 +65,15 @@ import Testing
                     handled.values.count > before + 200
                 }
                 stop.record(())
+                // Only then is the set of confirmed messages final.
+                try await eventually("the publishers have ended", within: .seconds(60)) { finished.values.count == 8 }
                 try await eventually("everything confirmed was handled", within: .seconds(60)) {
                     Set(confirmed.values).isSubset(of: Set(handled.values))
                 }
                 await deliveries.cancel()
                 try await group.waitForAll()
+                let left = try await client.withChannel { try await $0.declareQueue(queue, passive: true).messageCount }
+                #expect(left == 0)
             }
         }
         let lost = Set(confirmed.values).subtracting(handled.values)
@@ -79,7 +89,8 @@ import Testing
         try await withVirtualHost { host, url in
             try await run(url) { _, _ in
                 try await eventually("the connection is closed by the broker", within: .seconds(30)) {
-                    try await host.broker.closeConnections { $0.virtualHost == host.name } > 0
+                    // The management API may drop a request; the next poll repeats it.
+                    (try? await host.broker.closeConnections { $0.virtualHost == host.name }) ?? 0 > 0
                 }
             }
         }
@@ -88,9 +99,18 @@ import Testing
     @Test func `a broker killed and started again loses nothing that was confirmed`() async throws {
         try await withPrivateBroker(management: false) { broker in
             try await run(broker.url) { client, _ in
+                // RabbitMQ 3.10.8 writes the directory of its quorum queues with a delay. A node killed before that
+                // starts the queue anew, empty and without a leader, whatever its client does.
+                let clock = ContinuousClock()
+                let settled = clock.now + .seconds(6)
+                try await eventually("the queue's registration is on the disk") { clock.now > settled }
+                let start = clock.now
                 broker.kill()
                 try await eventually("the loss is noticed") { !client.state.isConnected }
                 try await broker.restart()
+                let restarted = clock.now
+                try await client.waitUntilConnected(timeout: .seconds(60))
+                print("broker down for \(restarted - start), connected \(clock.now - restarted) later")
             }
         }
     }
