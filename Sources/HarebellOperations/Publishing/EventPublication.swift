@@ -55,19 +55,15 @@ public actor EventPublication {
     /// Publishes events in order and waits until the broker has confirmed all of them.
     public func publish(_ envelopes: [Envelope]) async throws -> [Outcome] {
         let results = await publishing.publish(envelopes.map(\.outgoingMessage), deadline: .seconds(30))
+        for (envelope, result) in zip(envelopes, results) {
+            guard case .failure(let error) = result, error.code != .returned else { continue }
+            throw error.replyCode == 404 ? OperationError.noSuchExchange(envelope.type.rawValue) : error
+        }
         var unrouted: Set<String> = []
         if isWatching, let watcher { unrouted = try await arrivals(before: watcher) }
-        return try zip(envelopes, results).map { envelope, result in
-            switch result {
-            case .success:
-                return unrouted.contains(envelope.id.rawValue) ? .confirmedWithoutSubscriber : .confirmed
-            case .failure(let error) where error.code == .returned:
-                return .returned
-            case .failure(let error) where error.replyCode == 404:
-                throw OperationError.noSuchExchange(envelope.type.rawValue)
-            case .failure(let error):
-                throw error
-            }
+        return zip(envelopes, results).map { envelope, result in
+            if case .failure = result { return .returned }
+            return unrouted.contains(envelope.id.rawValue) ? .confirmedWithoutSubscriber : .confirmed
         }
     }
 

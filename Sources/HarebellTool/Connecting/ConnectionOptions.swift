@@ -51,10 +51,10 @@ struct ConnectionOptions: ParsableArguments {
 }
 
 extension Tool {
-    /// The tool's own log: warnings only, on standard error.
+    /// The tool's own log: only what no command reports by itself, on standard error.
     static let logger: Logger = {
         var logger = Logger(label: "harebell") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+        logger.logLevel = .critical
         return logger
     }()
 }
