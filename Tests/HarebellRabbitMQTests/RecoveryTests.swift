@@ -1,5 +1,5 @@
 import AMQP
-import FoundationEssentials
+import Foundation
 import Harebell
 import HarebellDevelopment
 import HarebellRabbitMQ
