@@ -25,8 +25,8 @@ public struct ServiceLogLine: Sendable, Hashable {
 
     /// What the line means for the development system, if anything.
     func event(service: String) -> DevelopmentEvent? {
-        if service == "pdf", let path = fields["file.path"] {
-            return .pdfWritten(loanID: fields["loan.id"] ?? "", path: path)
+        if service == "pdf", let path = fields["file_path"] {
+            return .pdfWritten(loanID: fields["loan_id"] ?? "", path: path)
         }
         let eventID = fields["event_id"] ?? ""
         switch fields["outcome"] {

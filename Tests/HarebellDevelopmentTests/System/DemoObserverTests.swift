@@ -91,7 +91,7 @@ import Testing
             Issue.record("no retry was read")
             return
         }
-        let pdf = ServiceLogLine(#"{"message":"receipt printed","file.path":"/a b.pdf","loan.id":"L"}"#)
+        let pdf = ServiceLogLine(#"{"message":"receipt printed","file_path":"/a b.pdf","loan_id":"L"}"#)
         guard case .pdfWritten("L", "/a b.pdf") = pdf.event(service: "pdf") else {
             Issue.record("no receipt was read")
             return
