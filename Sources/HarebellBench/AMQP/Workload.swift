@@ -67,9 +67,15 @@ struct Workload: Sendable {
         } catch {
             result = .failure(error)
         }
-        if channel.isOpen { try await channel.deleteQueue(name) }
+        // A run counts only if it moved every message: published ones are in the queue, consumed ones are not.
+        let left = channel.isOpen ? try await channel.deleteQueue(name) : nil
         await connection.close()
-        return try result.get()
+        let sample = try result.get()
+        let expected = contender.needsMessages ? 0 : UInt32(messages)
+        guard left == expected else {
+            throw CountError(contender: "\(contender.case) \(contender.client)", expected: expected, left: left)
+        }
+        return sample
     }
 
     // MARK: Ours
@@ -189,6 +195,17 @@ struct Workload: Sendable {
         }
         if let message = result.message { throw BaselineError(message: message) }
         return Sample(seconds: result.seconds, cpuSeconds: result.cpu_seconds)
+    }
+}
+
+/// A run did not move what it claims.
+struct CountError: Error, CustomStringConvertible {
+    let contender: String
+    let expected: UInt32
+    let left: UInt32?
+
+    var description: String {
+        "\(contender): \(left.map(String.init) ?? "-") messages were left in the queue instead of \(expected)"
     }
 }
 
