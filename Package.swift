@@ -120,8 +120,8 @@ let package = Package(
         .target(
             name: "HarebellDevelopment",
             dependencies: [
-                "AMQP", "CSpawn", "Harebell", "HarebellRabbitMQ", "Signing", hummingbird, logging, nioSSL,
-                serviceLifecycle, .product(name: "NIOHTTP1", package: "swift-nio"),
+                "AMQP", "CSpawn", "Harebell", "HarebellRabbitMQ", "LoanEvents", "Signing", hummingbird, logging,
+                nioSSL, serviceLifecycle, .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
         .executableTarget(

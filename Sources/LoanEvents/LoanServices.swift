@@ -2,7 +2,8 @@ public import Harebell
 
 /// The reference system's services, as the tools need to know them: who subscribes to what and who publishes what.
 ///
-/// The services themselves do not read this; a test holds it against what they subscribe to.
+/// The services themselves do not read this. The system tests run `harebell topology verify` against what the running
+/// services declared, which reports a binding too few or too many.
 public enum LoanServices {
     /// Takes requests, keeps the loans, publishes what happens to them.
     public static let payout = EndpointDescription(
@@ -20,7 +21,4 @@ public enum LoanServices {
 
     /// All of them.
     public static let all = [payout, email, pdf, partner]
-
-    /// Every event type of the reference system.
-    public static let events: [any Event.Type] = [LoanCreated.self, LoanPaidOut.self, LoanCanceled.self]
 }

@@ -232,7 +232,8 @@ private struct TransportRun: Service {
 
 /// Builds a system, runs it, and stops it when the body is done.
 func withSystem(
-    _ url: String, prefetch: Int = 20, waits: Bool = true, _ build: (TestSystem) -> Void, body: @Sendable (TestSystem) async throws -> Void
+    _ url: String, prefetch: Int = 20, waits: Bool = true, _ build: (TestSystem) -> Void,
+    body: @Sendable (TestSystem) async throws -> Void
 ) async throws {
     let system = try TestSystem(url: url, prefetch: prefetch)
     build(system)

@@ -1,43 +1,31 @@
 import CSpawn
 import Harebell
 import HarebellRabbitMQ
+import LoanEvents
 
-/// A service of the reference system: what it is called, what it consumes and publishes, and what it must be told.
+/// A service of the reference system as a process: which executable it is, and what its broker user may do.
 struct ReferenceService: Sendable {
-    let name: ServiceName
+    /// What it consumes and publishes.
+    let endpoint: EndpointDescription
     let executable: String
-    let subscribes: [EventType]
-    let publishes: [EventType]
-
-    private static let created: EventType = "loan.created"
-    private static let paidOut: EventType = "loan.paid-out"
-    private static let canceled: EventType = "loan.canceled"
 
     static let all = [
-        ReferenceService(
-            name: "payout", executable: "payout-service", subscribes: [], publishes: [created, paidOut, canceled]),
-        ReferenceService(
-            name: "email", executable: "email-worker", subscribes: [paidOut, canceled], publishes: []),
-        ReferenceService(name: "pdf", executable: "pdf-worker", subscribes: [paidOut], publishes: []),
-        ReferenceService(
-            name: "partner", executable: "partner-worker", subscribes: [created, paidOut, canceled], publishes: []),
+        ReferenceService(endpoint: LoanServices.payout, executable: "payout-service"),
+        ReferenceService(endpoint: LoanServices.email, executable: "email-worker"),
+        ReferenceService(endpoint: LoanServices.pdf, executable: "pdf-worker"),
+        ReferenceService(endpoint: LoanServices.partner, executable: "partner-worker"),
     ]
 
+    var name: ServiceName { endpoint.service }
+
     /// Its work queue, if it has one.
-    var queue: String? { subscribes.isEmpty ? nil : ServiceQueues(service: name).work }
+    var queue: String? { endpoint.subscribes.isEmpty ? nil : ServiceQueues(service: name).work }
 
     /// The least its user may do, declaring included.
-    var permissions: BrokerPermissions {
-        BrokerPermissions(
-            declaring: EndpointDescription(service: name, subscribes: subscribes, publishes: publishes, prefetch: 1))
-    }
+    var permissions: BrokerPermissions { BrokerPermissions(declaring: endpoint) }
 
     /// What must exist for it.
-    var topology: Topology {
-        subscribes.isEmpty
-            ? Topology.events(publishes)
-            : Topology.service(name, subscribes: subscribes, publishes: publishes)
-    }
+    var topology: Topology { Topology(endpoint) }
 
     /// Finds the executable in a folder.
     func path(in folder: String) throws(DevelopmentError) -> String {

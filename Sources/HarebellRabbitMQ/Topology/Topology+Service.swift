@@ -36,6 +36,16 @@ extension Topology {
         return topology
     }
 
+    /// What a service needs: all of ``service(_:subscribes:publishes:options:)``, or only its events when it consumes
+    /// nothing.
+    public init(_ endpoint: EndpointDescription, options: TopologyOptions = .init()) {
+        self =
+            endpoint.subscribes.isEmpty
+            ? .events(endpoint.publishes)
+            : .service(
+                endpoint.service, subscribes: endpoint.subscribes, publishes: endpoint.publishes, options: options)
+    }
+
     /// All that one service needs: its events, its work queue, and its private exchange with due, rungs and dead letters.
     ///
     /// - Parameters:

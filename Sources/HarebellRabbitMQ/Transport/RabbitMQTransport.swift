@@ -98,7 +98,8 @@ public final class RabbitMQTransport: Transport {
         var pause: Duration = .milliseconds(50)
         while true {
             do throws(AMQPError) {
-                return try await publishing.publish(message, deadline: max(.seconds(1), ContinuousClock.now.duration(to: end)))
+                let left = ContinuousClock.now.duration(to: end)
+                return try await publishing.publish(message, deadline: max(.seconds(1), left))
             } catch {
                 switch error.code {
                 case .invalidArgument:

@@ -19,6 +19,7 @@ struct DevCommand: AsyncParsableCommand {
             """,
         subcommands: [
             DevRunCommand.self, DevPartnerCommand.self, DevBrokerCommand.self, DevStatusCommand.self,
+            DevURLCommand.self,
         ],
         defaultSubcommand: DevRunCommand.self)
 }
@@ -96,9 +97,25 @@ struct DevBrokerCommand: AsyncParsableCommand {
         case .thaw: try await control.thawBroker()
         }
         let done: [Action: String] = [
-            .kill: "killed; start it with 'harebell dev broker start'", .start: "started", .freeze: "frozen", .thaw: "thawed",
+            .kill: "killed; start it with 'harebell dev broker start'", .start: "started", .freeze: "frozen",
+            .thaw: "thawed",
         ]
         Terminal.note("✔ the broker is \(done[action] ?? action.rawValue)")
+    }
+}
+
+/// `harebell dev url`.
+struct DevURLCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "url",
+        abstract: "The private broker's address, for a program of your own; it holds the administrator's password.",
+        discussion: """
+            Example:
+              HAREBELL_URL=$(harebell dev url) my-worker
+            """)
+
+    func run() async throws {
+        Terminal.out(try DevelopmentControl().brokerURL)
     }
 }
 

@@ -132,9 +132,9 @@ struct EventTemplate {
     ///
     /// - Throws: ``ToolError`` that says what is wrong; nothing is published then.
     init(type name: String, data: [UInt8], isValidated: Bool, partitionKey: String?) throws {
-        let known = LoanServices.events.first { $0.eventType.rawValue == name }
+        let known = LoanLifecycle.events.first { $0.eventType.rawValue == name }
         if known == nil, isValidated {
-            let names = LoanServices.events.map { $0.eventType.rawValue }
+            let names = LoanLifecycle.events.map { $0.eventType.rawValue }
             throw ToolError(
                 "'\(SafeText.line(name))' is not an event type the tool knows.",
                 advice: "Known: \(names.joined(separator: ", ")). Pass --no-validate to publish it unchecked.",
@@ -169,10 +169,10 @@ struct EventTemplate {
     }
 
     private static func decode<E: Event>(_ event: E.Type, from data: [UInt8], type: EventType) throws -> E {
-        try Envelope(
-            id: EventID("check"), type: type, source: "/harebell", time: Date(), correlationID: "check", producer: "harebell",
-            body: data
-        ).decode(event)
+        let envelope = Envelope(
+            id: EventID("check"), type: type, source: "/harebell", time: Date(), correlationID: "check",
+            producer: "harebell", body: data)
+        return try envelope.decode(event)
     }
 
     /// An event of this content with an id of its own.

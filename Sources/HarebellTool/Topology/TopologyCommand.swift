@@ -55,12 +55,7 @@ struct TopologySelection: ParsableArguments {
         let options = TopologyOptions(rungs: try retryRungs())
         var all = Topology()
         for endpoint in try endpoints() {
-            all.merge(
-                endpoint.subscribes.isEmpty
-                    ? .events(endpoint.publishes)
-                    : .service(
-                        endpoint.service, subscribes: endpoint.subscribes, publishes: endpoint.publishes,
-                        options: options))
+            all.merge(Topology(endpoint, options: options))
         }
         return all
     }
