@@ -83,10 +83,7 @@ struct `The store of loans` {
             #expect(row.envelope.source == "/payout" && row.envelope.contentType == "application/json")
             #expect(row.envelope.partitionKey == outcome.loanID && row.envelope.subject == outcome.loanID)
             let event = try row.envelope.decode(LoanCreated.self)
-            #expect(abs(event.occurredAt.milliseconds - row.envelope.time.milliseconds) <= 1)
-            withKnownIssue("the event codec cuts milliseconds instead of rounding them", isIntermittent: true) {
-                #expect(event.occurredAt.milliseconds == row.envelope.time.milliseconds)
-            }
+            #expect(event.occurredAt.milliseconds == row.envelope.time.milliseconds)
         }
     }
 
