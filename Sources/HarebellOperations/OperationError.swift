@@ -4,8 +4,8 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
     case noSuchQueue(String)
     /// The exchange does not exist.
     case noSuchExchange(String)
-    /// Somebody else is reading the dead-letter queue.
-    case inUse(String)
+    /// Somebody else is reading the dead-letter queue; who, as far as the management API told.
+    case inUse(String, by: String?)
     /// The management API refused or could not be understood.
     case management(String)
 
@@ -14,7 +14,8 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .noSuchQueue(let name): "there is no queue '\(name)' on this broker"
         case .noSuchExchange(let name): "there is no exchange '\(name)' on this broker"
-        case .inUse(let name): "somebody else is reading '\(name)': there is one reader at a time"
+        case .inUse(let name, let reader):
+            "\(reader ?? "somebody else") is reading '\(name)': there is one reader at a time"
         case .management(let reason): "the management API: \(reason)"
         }
     }

@@ -85,7 +85,10 @@ final class TestSystem: Sendable {
     private let end = Mutex<(result: Result<Void, any Error>?, waiter: CheckedContinuation<Void, any Error>?)>(
         (nil, nil))
 
-    init(url: String, prefetch: Int) throws {
+    private let gracePeriod: Duration
+
+    init(url: String, prefetch: Int, gracePeriod: Duration) throws {
+        self.gracePeriod = gracePeriod
         self.url = url
         self.prefetch = prefetch
         transport = RabbitMQTransport(
@@ -98,7 +101,7 @@ final class TestSystem: Sendable {
         let worker = Worker(
             service: service, transport: transport,
             configuration: WorkerConfiguration(
-                prefetch: prefetch, gracePeriod: .seconds(5), retry: Self.retry, publishes: publishes),
+                prefetch: prefetch, gracePeriod: gracePeriod, retry: Self.retry, publishes: publishes),
             logger: quietLogger, subscriptions)
         services.withLock { $0.append(worker) }
         queues.withLock { $0.append(service.rawValue) }
@@ -232,10 +235,11 @@ private struct TransportRun: Service {
 
 /// Builds a system, runs it, and stops it when the body is done.
 func withSystem(
-    _ url: String, prefetch: Int = 20, waits: Bool = true, _ build: (TestSystem) -> Void,
+    _ url: String, prefetch: Int = 20, gracePeriod: Duration = .seconds(5), waits: Bool = true,
+    _ build: (TestSystem) -> Void,
     body: @Sendable (TestSystem) async throws -> Void
 ) async throws {
-    let system = try TestSystem(url: url, prefetch: prefetch)
+    let system = try TestSystem(url: url, prefetch: prefetch, gracePeriod: gracePeriod)
     build(system)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await system.run() }

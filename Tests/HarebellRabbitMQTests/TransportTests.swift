@@ -204,4 +204,31 @@ import Testing
             }
         }
     }
+
+    @Test func `what shutdown hands back comes again in the queue's order`() async throws {
+        try await withVirtualHost { url in
+            let started = Mutex(0)
+            try await withSystem(url, prefetch: 6, gracePeriod: .milliseconds(50)) { system in
+                system.worker("email") {
+                    Subscription(to: Paid.self) { _, _ in
+                        started.withLock { $0 += 1 }
+                        try await Task.sleep(for: .seconds(60))
+                    }
+                }
+            } body: { system in
+                for number in 0..<9 {
+                    try await system.publisher("payout").publish(Paid(loan: "one", number: number))
+                }
+                try await eventually { started.withLock { $0 } == 1 }
+            }
+            let seen = Seen()
+            try await withSystem(url) { system in
+                system.worker("email") { Subscription(to: Paid.self) { event, context in seen.add(event, context) } }
+            } body: { _ in
+                try await eventually { seen.count == 9 }
+                #expect(seen.events.map(\.number) == Array(0..<9))
+                #expect(seen.contexts.allSatisfy { $0.attempt == 1 })
+            }
+        }
+    }
 }

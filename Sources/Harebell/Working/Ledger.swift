@@ -39,11 +39,14 @@ final class Ledger: Sendable {
         state.withLock { $0.unsettled.removeValue(forKey: arrival) != nil }
     }
 
-    /// Takes everything that is unsettled, the last arrival first: so the broker puts them back in their old order.
+    /// Takes everything that is unsettled, the first arrival first.
+    ///
+    /// A quorum queue of RabbitMQ 3.10 delivers what was handed back in the order in which it was, before the rest; a
+    /// newer one puts each back into its place. So this order keeps the queue's on both.
     func takeUnsettled() -> [TransportDelivery] {
         state.withLock { state in
             defer { state.unsettled = [:] }
-            return state.unsettled.sorted { $0.key > $1.key }.map(\.value)
+            return state.unsettled.sorted { $0.key < $1.key }.map(\.value)
         }
     }
 

@@ -5,9 +5,8 @@ public import HarebellRabbitMQ
 /// A service's dead-letter queue, for an operator: to look at, and to replay from.
 ///
 /// Looking never removes, reorders or alters a message; the broker's redelivery marks do change. There is one reader
-/// at a time: an exclusive consumer holds the oldest message, so that a second reader is refused, and the others are
-/// fetched one by one until the queue is empty or a limit is reached. Everything held is handed back newest first,
-/// which keeps the queue's order.
+/// at a time, over all connections. Messages are fetched one by one until the queue is empty or a limit is reached,
+/// and handed back so that the queue's order stays.
 public struct DeadLetterQueue: Sendable {
     /// Messages held at most.
     public static let maximumHeld = 1_000

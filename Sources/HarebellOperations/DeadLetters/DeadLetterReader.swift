@@ -9,34 +9,34 @@ actor DeadLetterReader {
     nonisolated let total: Int
     private let queue: String
     private let channel: AMQPChannel
-    /// The exclusive consumer: our lock on the queue.
-    ///
-    /// Its prefetch of 1 holds the oldest message.
-    private let lock: Deliveries
-    private var isFirst = true
     private var held: [Delivery] = []
     private var heldBytes = 0
 
-    private init(queue: String, total: Int, channel: AMQPChannel, lock: Deliveries) {
+    private init(queue: String, total: Int, channel: AMQPChannel) {
         self.queue = queue
         self.total = total
         self.channel = channel
-        self.lock = lock
     }
+
+    /// The exclusive queue that says who reads.
+    ///
+    /// Not an exclusive consumer: quorum queues let a second one in (seen on RabbitMQ 3.10.8). An exclusive queue
+    /// belongs to one connection and goes with it.
+    static func lockName(_ queue: String) -> String { "\(queue).reader" }
 
     static func open(_ queue: DeadLetterQueue) async throws -> DeadLetterReader {
         let channel = try await queue.connection.openChannel()
         do throws(AMQPError) {
             let state = try await channel.declareQueue(queue.name, passive: true)
-            let lock = try await channel.consume(queue.name, prefetch: 1, exclusive: true)
-            return DeadLetterReader(
-                queue: queue.name, total: Int(state.messageCount), channel: channel, lock: lock)
+            _ = try await channel.declareQueue(
+                lockName(queue.name), durable: false, exclusive: true, autoDelete: true)
+            return DeadLetterReader(queue: queue.name, total: Int(state.messageCount), channel: channel)
         } catch {
             await channel.close()
             guard error.code == .channelClosed else { throw error }
             switch error.replyCode {
             case 404: throw OperationError.noSuchQueue(queue.name)
-            case 403 where error.message.contains("exclusive"): throw OperationError.inUse(queue.name)
+            case 405: throw OperationError.inUse(queue.name, by: nil)
             default: throw error
             }
         }
@@ -44,18 +44,9 @@ actor DeadLetterReader {
 
     /// The next message, oldest first, or nil at the end of what was there when reading began, or at a limit.
     func next() async throws -> Delivery? {
-        guard held.count < DeadLetterQueue.maximumHeld, heldBytes < DeadLetterQueue.maximumHeldBytes else { return nil }
-        let delivery: Delivery?
-        if isFirst {
-            guard total > 0 else { return nil }
-            isFirst = false
-            // The consumer was attached before anything was fetched, so the oldest message is on its way to it.
-            var iterator = lock.makeAsyncIterator()
-            delivery = try await iterator.next(isolation: #isolation)
-        } else {
-            delivery = try await channel.get(queue)
-        }
-        guard let delivery else { return nil }
+        guard held.count < DeadLetterQueue.maximumHeld, heldBytes < DeadLetterQueue.maximumHeldBytes,
+            let delivery = try await channel.get(queue)
+        else { return nil }
         held.append(delivery)
         heldBytes += delivery.body.count
         return delivery
@@ -68,11 +59,21 @@ actor DeadLetterReader {
         heldBytes -= delivery.body.count
     }
 
-    /// Hands back everything held, newest first, and gives the queue free.
+    /// Hands back everything held and gives the queue free.
+    ///
+    /// Oldest first: a quorum queue of RabbitMQ 3.10 delivers what was returned in the order of the returns, before
+    /// the rest; from 4.0 on each returns to its place. Waits until the queue has them, for whoever looks next.
     func close() async {
-        await lock.cancel()
-        for delivery in held.reversed() { delivery.nack(requeue: true) }
+        for delivery in held { delivery.nack(requeue: true) }
+        let end = ContinuousClock.now + .seconds(5)
+        while !held.isEmpty, ContinuousClock.now < end,
+            let state = try? await channel.declareQueue(queue, passive: true), state.messageCount < held.count
+        {
+            // The broker takes the returns without an answer: their arrival can only be asked for.
+            try? await Task.sleep(for: .milliseconds(10))
+        }
         held.removeAll()
+        _ = try? await channel.deleteQueue(Self.lockName(queue))
         await channel.close()
     }
 }

@@ -55,6 +55,12 @@ public struct ManagementAPI: Sendable {
             .sorted { $0.name < $1.name }
     }
 
+    /// The connection that reads a dead-letter queue at the moment, as far as the broker says.
+    public func reader(of deadLetterQueue: String) async throws -> String? {
+        let lock = Self.escape(DeadLetterReader.lockName(deadLetterQueue))
+        return try await get(QueueOwnerReport.self, "/api/queues/\(virtualHost)/\(lock)").owner?.name
+    }
+
     /// What the virtual host has: exchanges, queues, and the bindings between them.
     public func observedTopology() async throws -> ObservedTopology {
         async let exchanges = get([ExchangeReport].self, "/api/exchanges/\(virtualHost)")

@@ -25,6 +25,24 @@ struct QueueReport: Decodable {
     let arguments: ArgumentsReport
 }
 
+/// An exclusive queue with the connection it belongs to.
+struct QueueOwnerReport: Decodable {
+    struct Owner: Decodable {
+        let name: String?
+    }
+
+    /// Nil as long as the broker has not collected it, which it writes in several ways.
+    let owner: Owner?
+
+    private enum CodingKeys: CodingKey {
+        case owner_pid_details
+    }
+
+    init(from decoder: any Decoder) throws {
+        owner = try? decoder.container(keyedBy: CodingKeys.self).decode(Owner.self, forKey: .owner_pid_details)
+    }
+}
+
 struct ExchangeReport: Decodable {
     let name: String
     let type: String

@@ -281,11 +281,11 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         await due.cancel()
     }
 
-    /// Hands back what was never settled, newest first, so that the queue's order stays.
+    /// Hands back what was never settled, oldest first, so that the queue's order stays.
     public func close() async {
         let rest = state.withLock { state in
             defer { state.unsettled.removeAll() }
-            return state.unsettled.sorted { $0.key > $1.key }.map(\.value)
+            return state.unsettled.sorted { $0.key < $1.key }.map(\.value)
         }
         for entry in rest { entry.delivery.nack(requeue: true) }
         await copies.close()

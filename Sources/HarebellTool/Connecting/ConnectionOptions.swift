@@ -38,11 +38,16 @@ struct ConnectionOptions: ParsableArguments {
 
     /// Connects, does something and closes.
     func withConnection<R: Sendable>(_ body: (AMQPConnection) async throws -> R) async throws -> R {
-        let connection = try await AMQPConnection.connect(try target().configuration, logger: Tool.logger)
+        let target = try target()
+        let connection = try await AMQPConnection.connect(target.configuration, logger: Tool.logger)
         do {
             let result = try await body(connection)
             await connection.close()
             return result
+        } catch OperationError.inUse(let queue, by: nil) {
+            await connection.close(deadline: .seconds(1))
+            let reader = try? await target.management?.reader(of: queue)
+            throw OperationError.inUse(queue, by: reader.map { "the connection \(SafeText.line($0))" })
         } catch {
             await connection.close(deadline: .seconds(1))
             throw error

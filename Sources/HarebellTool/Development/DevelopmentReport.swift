@@ -89,7 +89,7 @@ final class DevelopmentReport: Sendable {
     func showNextSteps(payoutURL: String) {
         let lines = """
             Try, from another terminal in this directory:
-              harebell queues list --watch 1          every queue, live
+              harebell queues list --watch            every queue, live
               harebell dlq list                       what failed; then 'dlq show ID' and 'dlq replay ID'
               harebell dev partner fail 20s           the partner is down, the others carry on
               harebell dev broker kill                and 'harebell dev broker start'

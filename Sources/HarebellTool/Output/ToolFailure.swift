@@ -52,7 +52,7 @@ struct ToolFailure {
     private static func advice(_ error: OperationError) -> String? {
         switch error {
         case .noSuchQueue, .noSuchExchange: "Create what is missing with 'harebell topology apply'."
-        case .inUse: "Wait until the other reader is done; 'harebell queues list' shows its consumer."
+        case .inUse: "Wait until the other reader is done."
         case .management: nil
         }
     }

@@ -19,22 +19,24 @@ struct QueuesListCommand: AsyncParsableCommand {
 
             Examples:
               harebell queues list
-              harebell queues list --watch 1 partner
+              harebell queues list --watch partner
               harebell queues list -o json
             """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Repeat every N seconds until interrupted.", valueName: "seconds"))
-    var watch: Double?
+    @Flag(name: .shortAndLong, help: "Repeat until interrupted.")
+    var watch = false
+    @Option(help: ArgumentHelp("The time between two looks.", valueName: "seconds"))
+    var interval = 2.0
 
     @Argument(help: "Only queues whose names begin with one of these.")
     var names: [String] = []
 
     func validate() throws {
-        if let watch, !(watch >= 0.2 && watch <= 3600) {
-            throw ValidationError("--watch is between 0.2 and 3600 seconds.")
+        guard interval >= 0.2, interval <= 3600 else {
+            throw ValidationError("--interval is between 0.2 and 3600 seconds.")
         }
     }
 
@@ -48,12 +50,12 @@ struct QueuesListCommand: AsyncParsableCommand {
             let queues = try await management.queues().filter { queue in
                 names.isEmpty || names.contains { queue.name.hasPrefix($0) }
             }
-            if watch != nil, Terminal.isOutputTerminal, output.output == .table || output.output == .wide {
+            if watch, Terminal.isOutputTerminal, output.output == .table || output.output == .wide {
                 Terminal.clear()
             }
             try output.print(queues, name: \.name) { Self.table(queues, isWide: $0) }
-            guard let watch else { return }
-            try await Task.sleep(for: .milliseconds(Int64(watch * 1_000)))
+            guard watch else { return }
+            try await Task.sleep(for: .milliseconds(Int64(interval * 1_000)))
         }
     }
 

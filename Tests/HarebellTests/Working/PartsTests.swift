@@ -146,12 +146,12 @@ import Testing
             attempts: 0, unhandledCount: 0, size: 0)
     }
 
-    @Test func `what is unsettled comes out in reverse order, once`() {
+    @Test func `what is unsettled comes out in the order of arrival, once`() {
         let ledger = Ledger()
         let places = (1...4).map { ledger.admit(delivery($0)) }
         #expect(ledger.settle(places[1]))
         #expect(!ledger.settle(places[1]))
-        #expect(ledger.takeUnsettled().map(\.receipt.tag) == [4, 3, 1])
+        #expect(ledger.takeUnsettled().map(\.receipt.tag) == [1, 3, 4])
         #expect(ledger.takeUnsettled().isEmpty)
         #expect(!ledger.holds(places[0]))
         #expect(!ledger.settle(places[0]))

@@ -34,8 +34,7 @@ import Testing
         #expect(bench.transport.depth(of: bench.service) == .init(ready: 1))
     }
 
-    @Test func `after the grace period the rest is cancelled and handed back in reverse order, uncounted`() async throws
-    {
+    @Test func `after the grace period the rest is cancelled and handed back in order, uncounted`() async throws {
         var bench = Bench()
         bench.configuration.prefetch = 4
         let ids = try (1...6).map { try bench.send(Ping(number: $0)) }
@@ -63,7 +62,7 @@ import Testing
             try await group.waitForAll()
         }
         #expect(cancelled.value == 4)
-        #expect(local.settlements == ids.prefix(4).reversed().map { .released($0) })
+        #expect(local.settlements == ids.prefix(4).map { .released($0) })
         #expect(local.transport.depth(of: local.service) == .init(ready: 6))
         #expect(local.transport.calls(of: .retry) == 0)
         #expect(local.deadLetters.isEmpty)
@@ -165,7 +164,7 @@ import Testing
         try await begun.wait { $0 == 3 }
         running.cancel()
         try await running.value
-        #expect(bench.settlements == ids.reversed().map { .released($0) })
+        #expect(bench.settlements == ids.map { .released($0) })
         #expect(worker.state == .stopped)
     }
 

@@ -1,0 +1,139 @@
+import AMQP
+import Foundation
+import Harebell
+import HarebellDevelopment
+import HarebellRabbitMQ
+import TestSupport
+import Testing
+
+@testable import HarebellOperations
+
+@Suite(.timeLimit(.minutes(2))) struct DeadLetterQueueTests {
+    /// A service's topology with five dead letters, `m0` to `m4`.
+    private func withDeadLetters(
+        _ body: (AMQPConnection, DeadLetterQueue, AMQPChannel) async throws -> Void
+    ) async throws {
+        try await withVirtualHost { url in
+            let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)
+            try await Topology.service("partner", subscribes: ["loan.created"]).apply(
+                on: connection, logger: quietLogger)
+            let channel = try await connection.openChannel(confirms: true)
+            for index in 0..<5 {
+                var properties = BasicProperties()
+                properties.messageID = "m\(index)"
+                properties.headers = ["harebell-reason": "permanent", "harebell-attempt": .int64(1)]
+                try await channel.publish(
+                    OutgoingMessage(
+                        exchange: "partner", routingKey: "dead", properties: properties, body: [UInt8(index)]))
+            }
+            try await body(connection, DeadLetterQueue(service: "partner", connection: connection), channel)
+            await connection.close()
+        }
+    }
+
+    @Test func `looking twice shows the same dead letters in the same order, and removes none`() async throws {
+        try await withDeadLetters { _, queue, _ in
+            for _ in 0..<3 {
+                let listing = try await queue.list()
+                #expect(listing.total == 5)
+                #expect(listing.letters.map(\.id) == ["m0", "m1", "m2", "m3", "m4"])
+            }
+            let two = try await queue.list(limit: 2)
+            #expect(two.letters.map(\.id) == ["m0", "m1"])
+            #expect(two.total == 5)
+        }
+    }
+
+    @Test func `a second reader is refused while the first reads, and told by whom`() async throws {
+        let broker = try await TestBroker.shared()
+        let host = uniqueName("reader")
+        try await broker.addVirtualHost(host)
+        let configuration = try AMQPConfiguration(uri: broker.url(virtualHost: host))
+        let first = try await AMQPConnection.connect(configuration, logger: quietLogger)
+        try await Topology.service("partner", subscribes: ["loan.created"]).apply(on: first, logger: quietLogger)
+        try await DeadLetterQueue(service: "partner", connection: first).withReader { _ in
+            let second = try await AMQPConnection.connect(configuration, logger: quietLogger)
+            await #expect(throws: OperationError.inUse("partner.dead", by: nil)) {
+                try await DeadLetterQueue(service: "partner", connection: second).list()
+            }
+            let api = try ManagementAPI(
+                url: try #require(broker.managementURL), credentials: configuration.credentials, virtualHost: host)
+            try await eventually("the management API names the reader") {
+                try await api.reader(of: "partner.dead")?.contains("127.0.0.1") == true
+            }
+            await second.close()
+        }
+        await first.close()
+        try await broker.removeVirtualHost(host)
+    }
+
+    @Test func `a queue that does not exist is named`() async throws {
+        try await withDeadLetters { connection, _, _ in
+            let other = DeadLetterQueue(service: "nobody", connection: connection)
+            await #expect(throws: OperationError.noSuchQueue("nobody.dead")) { try await other.list() }
+        }
+    }
+
+    @Test func `a replay by id takes that one, with its bytes, and leaves the others in order`() async throws {
+        try await withDeadLetters { _, queue, channel in
+            let dry = try await queue.replay(.ids(["m2"]), dryRun: true)
+            #expect(dry.replayed.map(\.id) == ["m2"])
+            let result = try await queue.replay(.ids(["m2", "zz"]))
+            #expect(result.replayed.map(\.id) == ["m2"])
+            #expect(result.failed.isEmpty)
+            #expect(result.notFound == ["zz"])
+            #expect(try await queue.list().letters.map(\.id) == ["m0", "m1", "m3", "m4"])
+            let due = try #require(try await channel.get("partner.due"))
+            #expect(due.body == [2])
+            #expect(try due.properties().messageID == "m2")
+            #expect(try due.properties().headers["harebell-replay-count"] == .int64(1))
+            #expect(try due.properties().headers["harebell-reason"] == nil)
+        }
+    }
+
+    @Test func `a replay of all empties the queue and stores each once`() async throws {
+        try await withDeadLetters { _, queue, channel in
+            let result = try await queue.replay(.all)
+            #expect(result.replayed.map(\.id) == ["m0", "m1", "m2", "m3", "m4"])
+            #expect(try await queue.list().total == 0)
+            #expect(try await channel.declareQueue("partner.due", passive: true).messageCount == 5)
+        }
+    }
+
+    @Test func `a copy that cannot be stored stays a dead letter`() async throws {
+        try await withDeadLetters { _, queue, channel in
+            try await channel.unbindQueue("partner.due", from: "partner", routingKey: "due")
+            let result = try await queue.replay(.all)
+            #expect(result.replayed.isEmpty)
+            #expect(result.failed.count == 5)
+            #expect(try await queue.list().letters.map(\.id) == ["m0", "m1", "m2", "m3", "m4"])
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct EventPublicationTests {
+    private func envelope(_ type: EventType) -> Envelope {
+        Envelope(
+            id: .make(), type: type, source: "/t", time: .init(), correlationID: "c", producer: "t", body: [123, 125])
+    }
+
+    @Test func `an operator is told who gets an event: a subscriber, nobody, or not even the broker`() async throws {
+        try await withVirtualHost { url in
+            let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)
+            try await Topology.service("email", subscribes: ["loan.created"], publishes: ["loan.canceled"])
+                .apply(on: connection, logger: quietLogger)
+            let channel = try await connection.openChannel()
+            try await channel.declareExchange("loan.bare", type: .fanout)
+            let publication = try await EventPublication(connection: connection)
+            #expect(try await publication.publish([envelope("loan.created")]) == [.confirmed])
+            #expect(
+                try await publication.publish([envelope("loan.canceled"), envelope("loan.created")])
+                    == [.confirmedWithoutSubscriber, .confirmed])
+            #expect(try await publication.publish([envelope("loan.bare")]) == [.returned])
+            await #expect(throws: OperationError.noSuchExchange("loan.nowhere")) {
+                try await publication.publish([envelope("loan.nowhere")])
+            }
+            await connection.close()
+        }
+    }
+}
