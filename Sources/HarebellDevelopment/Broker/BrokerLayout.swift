@@ -62,7 +62,9 @@ struct BrokerLayout: Sendable {
             "RABBITMQ_CONFIG_FILE": directory + "/rabbitmq", "RABBITMQ_CONFIG_FILES": directory + "/conf.d",
             "RABBITMQ_ADVANCED_CONFIG_FILE": directory + "/advanced.config",
             "RABBITMQ_FEATURE_FLAGS_FILE": directory + "/feature_flags",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            // Our own port mapper is there. A node that does not find it, because we are being killed at this moment,
+            // would start another one that belongs to nobody.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
             // The start script becomes the node instead of staying beside it: its process id is the node's.
             "RUNNING_UNDER_SYSTEMD": "1",
             "ERL_EPMD_PORT": "\(ports.epmd)", "ERL_EPMD_ADDRESS": "127.0.0.1",
