@@ -91,8 +91,10 @@ final class TestSystem: Sendable {
         self.gracePeriod = gracePeriod
         self.url = url
         self.prefetch = prefetch
+        // Tests kill the broker: how soon it is back is the machine's affair, not the product's.
         transport = RabbitMQTransport(
-            configuration: try AMQPConfiguration(uri: url), topology: Self.options, logger: quietLogger)
+            configuration: try AMQPConfiguration(uri: url), topology: Self.options,
+            publishDeadline: .seconds(120), logger: quietLogger)
     }
 
     func worker(

@@ -18,6 +18,8 @@ import Synchronization
 public final class RabbitMQTransport: Transport {
     /// The topology's options.
     public let topology: TopologyOptions
+    /// How long an event may take to be confirmed, with all repetitions.
+    public let publishDeadline: Duration
     let publishing: AMQPClient
     let consuming: AMQPClient
     let origin: ProcessOrigin
@@ -36,12 +38,15 @@ public final class RabbitMQTransport: Transport {
     ///   - topology: Whether topology is declared, and the retry rungs.
     ///   - service: The service's name, for the names of the connections that operators see.
     ///   - version: The service's version, written to dead letters.
+    ///   - publishDeadline: How long an event may take to be confirmed, with all repetitions; what the broker's outages
+    ///     may last before a publisher is told. A handler is told in time to be retried, so keep it below its timeout.
     ///   - logger: Where the transport says what happens to its connections.
     public init(
         configuration: AMQPConfiguration, topology: TopologyOptions = .init(), service: ServiceName? = nil,
-        version: String = "", logger: Logger
+        version: String = "", publishDeadline: Duration = .seconds(30), logger: Logger
     ) {
         self.topology = topology
+        self.publishDeadline = publishDeadline
         self.logger = logger
         origin = ProcessOrigin(host: ProcessInfo.processInfo.hostName, version: version)
         let name = configuration.connectionName ?? service?.rawValue ?? "harebell"
@@ -82,19 +87,16 @@ public final class RabbitMQTransport: Transport {
         }
     }
 
-    /// How long an event may take to be confirmed, with all repetitions.
-    static let publishDeadline: Duration = .seconds(30)
-
     /// Publishes an event to the exchange of its type: persistent, mandatory, and confirmed when this returns.
     ///
     /// The exchange is declared before the first event of its type, where declaring is on. What the broker refuses to
-    /// store (a nack: a queue without a leader, a full disk) is published again with the same id, for 30 s at most.
+    /// store (a nack: a queue without a leader, a full disk) is published again with the same id until ``publishDeadline``.
     ///
     /// - Throws: `AMQPError`; `PermanentError` when the event can never be sent, for example because it is too large.
     public func publish(_ envelope: Envelope) async throws {
         try await declare(envelope.type)
         let message = envelope.outgoingMessage
-        let end = ContinuousClock.now + Self.publishDeadline
+        let end = ContinuousClock.now + publishDeadline
         var pause: Duration = .milliseconds(50)
         while true {
             do throws(AMQPError) {
