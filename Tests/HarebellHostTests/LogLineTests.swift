@@ -29,8 +29,8 @@ import Testing
     }
 
     @Test func `a pretty line is for people`() {
-        let text = line(metadata: ["event.id": "7", "why": "no such box", "empty": ""]).text(.pretty)
-        #expect(text == "14:13:20.250 INFO     email  mail sent  empty=\"\" event.id=7 why=\"no such box\"\n")
+        let text = line(metadata: ["event_id": "7", "why": "no such box", "empty": ""]).text(.pretty)
+        #expect(text == "14:13:20.250 INFO     email  mail sent  empty=\"\" event_id=7 why=\"no such box\"\n")
     }
 
     @Test func `hostile text is one line of valid JSON that says the same`() throws {
@@ -102,14 +102,14 @@ import Testing
         for number in 0..<10_000 { metadata["k\(number)"] = "v" }
         let fields = try decoded(line(metadata: metadata))
         #expect(fields.count == 4 + LogLine.maximumFieldCount + 1)
-        #expect(fields["fields.dropped"] == String(10_001 - LogLine.maximumFieldCount))
+        #expect(fields["fields_dropped"] == String(10_001 - LogLine.maximumFieldCount))
         #expect(try decoded(line(metadata: ["deep": deep])).values.contains("(nested too deeply)"))
     }
 
     @Test func `an error is named by type and text`() throws {
         struct Boxless: Error, CustomStringConvertible { let description = "no such\nbox" }
         let fields = try decoded(line(error: Boxless()))
-        #expect(fields["error.type"]?.hasSuffix("Boxless") == true)
-        #expect(fields["error.message"] == "no such\nbox")
+        #expect(fields["error_type"]?.hasSuffix("Boxless") == true)
+        #expect(fields["error"] == "no such\nbox")
     }
 }

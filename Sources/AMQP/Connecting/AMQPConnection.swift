@@ -54,11 +54,11 @@ public final class AMQPConnection: Sendable {
         var last = AMQPError(.invalidArgument, "the configuration names no host")
         for host in hosts {
             var logger = logger
-            logger[metadataKey: "amqp.host"] = "\(host)"
+            logger[metadataKey: "broker_host"] = "\(host)"
             do {
                 let core = try await ConnectAttempt(configuration, host: host, tls: tls, logger: logger).run()
                 let connection = AMQPConnection(core: core, host: host)
-                logger.debug("connected", metadata: ["amqp.version": "\(connection.brokerVersion ?? "-")"])
+                logger.debug("connected", metadata: ["broker_version": "\(connection.brokerVersion ?? "-")"])
                 return connection
             } catch {
                 logger.debug("cannot connect", metadata: ["error": "\(error)"])

@@ -62,7 +62,7 @@ public final class AMQPClient: Sendable {
                 let connection = try await AMQPConnection.connect(configuration, hosts: rotation.hosts, logger: logger)
                 try await prepare(connection)
                 failures = 0
-                logger.info("connected to the broker", metadata: ["amqp.host": "\(connection.host)"])
+                logger.info("connected to the broker", metadata: ["broker_host": "\(connection.host)"])
                 let error = await serve(connection)
                 guard !isStopped else { return await connection.close() }
                 rotation.failed(connection.host)

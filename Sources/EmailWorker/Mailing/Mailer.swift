@@ -31,8 +31,8 @@ struct Mailer: Sendable {
             context.logger.info(
                 "mail taken over",
                 metadata: [
-                    "mail.message_id": "\(message.messageID)", "smtp.status": "\(receipt.status)",
-                    "smtp.reply": "\(receipt.reply)",
+                    "mail_message_id": "\(message.messageID)", "smtp_status": "\(receipt.status)",
+                    "smtp_reply": "\(receipt.reply)",
                 ])
         } catch {
             throw Self.failure(error)

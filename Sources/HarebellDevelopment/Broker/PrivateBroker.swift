@@ -190,6 +190,9 @@ public final class PrivateBroker: Sendable {
         }
         logger.debug(
             "private broker is ready",
-            metadata: ["port": "\(port)", "pid": "\(node.pid)", "took": "\(ContinuousClock.now - began)"])
+            metadata: [
+                "port": "\(port)", "pid": "\(node.pid)",
+                "duration_ms": "\(Int((ContinuousClock.now - began) / .milliseconds(1)))",
+            ])
     }
 }

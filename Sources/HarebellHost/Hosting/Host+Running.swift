@@ -51,7 +51,7 @@ extension Host {
                 }
                 isStopping = true
                 logger.info(
-                    "stopping", metadata: ["signal": "\(signal)", "grace.period": "\(settings.gracePeriod.text)"])
+                    "stopping", metadata: ["signal": "\(signal)", "grace_period": "\(settings.gracePeriod.text)"])
                 await group.triggerGracefulShutdown()
                 tasks.addTask {
                     guard (try? await Task.sleep(for: limit)) != nil else { return }

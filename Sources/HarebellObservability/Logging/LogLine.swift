@@ -13,7 +13,7 @@ public import Logging
 public struct LogLine: Sendable, Hashable {
     /// One key and its text.
     public struct Field: Sendable, Hashable {
-        /// The key, with the keys of the dictionaries around it before it: `messaging.message.id`.
+        /// The key, with the keys of the dictionaries around it before it: `address.city.name`.
         public let key: String
         /// The text.
         public let value: String
@@ -29,7 +29,7 @@ public struct LogLine: Sendable, Hashable {
     public static let maximumFieldLength = 2_048
     /// The most bytes of UTF-8 that a key keeps.
     public static let maximumKeyLength = 256
-    /// The most fields a line keeps; a field `fields.dropped` says how many more there were.
+    /// The most fields a line keeps; a field `fields_dropped` says how many more there were.
     public static let maximumFieldCount = 64
     static let maximumDepth = 8
 
@@ -55,8 +55,8 @@ public struct LogLine: Sendable, Hashable {
         self.message = message.capped(at: Self.maximumFieldLength)
         var flattened = Flattening()
         if let error {
-            flattened.add(key: "error.type", value: String(reflecting: type(of: error)))
-            flattened.add(key: "error.message", value: String(describing: error))
+            flattened.add(key: "error_type", value: String(reflecting: type(of: error)))
+            flattened.add(key: "error", value: String(describing: error))
         }
         flattened.add(metadata, prefix: "", depth: 0)
         self.fields = flattened.result
@@ -71,7 +71,7 @@ private struct Flattening {
 
     var result: [LogLine.Field] {
         guard dropped > 0 else { return fields }
-        return fields + [LogLine.Field(key: "fields.dropped", value: String(dropped))]
+        return fields + [LogLine.Field(key: "fields_dropped", value: String(dropped))]
     }
 
     mutating func add(_ metadata: Logger.Metadata, prefix: String, depth: Int) {

@@ -32,8 +32,8 @@ struct PartnerEndpoint: Sendable {
         context.logger.info(
             "partner told",
             metadata: [
-                "loan.id": "\(event.loanID)", "http.response.status_code": "\(status)",
-                "duration": "\(ContinuousClock.now - start)",
+                "loan_id": "\(event.loanID)", "http_status": "\(status)",
+                "duration_ms": "\(Int((ContinuousClock.now - start) / .milliseconds(1)))",
             ])
     }
 

@@ -51,7 +51,8 @@ struct CorrelationMiddleware: RouterMiddleware {
             level: level, "answered",
             metadata: [
                 "http_method": "\(request.method)", "http_path": "\(request.uri.path.prefix(100))",
-                "http_status": "\(response.status.code)", "duration": "\(ContinuousClock.now - start)",
+                "http_status": "\(response.status.code)",
+                "duration_ms": "\(Int((ContinuousClock.now - start) / .milliseconds(1)))",
             ])
         return response
     }
