@@ -188,9 +188,8 @@ let package = Package(
         .testTarget(
             name: "HarebellToolTests",
             dependencies: [
-                "HarebellTool", "HarebellOperations", "HarebellRabbitMQ", "Harebell", "AMQP", "LoanEvents",
-                "TestSupport",
-                "HarebellDevelopment", argumentParser, logging,
+                "AMQP", "Harebell", "HarebellDevelopment", "HarebellHost", "HarebellOperations", "HarebellRabbitMQ",
+                "HarebellTool", "LoanEvents", "TestSupport", argumentParser, logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -32,30 +32,20 @@ struct EmailSettings: Sendable {
 
     /// Reads all settings and notes all problems; nil stands for values that are no use because of one.
     init?(reading reader: inout SettingsReader) {
-        let url = Self.url(&reader)
+        let url = reader.required("smtp.url", expected: "smtp://host:587 or smtps://host") { try ServerURL($0) }
         let startTLS: MailRelay.StartTLS? = reader.choice("smtp.starttls")
         let credentials = Self.credentials(&reader)
         timeout = reader.duration("smtp.timeout", default: .seconds(30), in: .milliseconds(100) ... .seconds(300))
         certificateAuthorityFile = reader.string("smtp.caFile")
-        let sender = Self.sender(&reader)
+        let sender = reader.required("mail.from", expected: "loans@example.org or Name <loans@example.org>") {
+            try MailAddress(parsing: $0)
+        }
         guard let url else { return nil }
         relay = MailRelay(
             url: url, startTLS: startTLS ?? (url.isLoopback ? .none : .required), credentials: credentials)
         if let problem = relay.problem { reader.note("smtp.url, smtp.starttls: \(problem)") }
         guard let sender else { return nil }
         self.sender = sender
-    }
-
-    private static func url(_ reader: inout SettingsReader) -> ServerURL? {
-        let text = reader.required("smtp.url")
-        guard !text.isEmpty else { return nil }
-        do throws(CurlError) {
-            return try ServerURL(text)
-        } catch {
-            // The text is not repeated: it may hold a password.
-            reader.note("smtp.url cannot be used: \(error.message); expected smtp://host:587 or smtps://host")
-            return nil
-        }
     }
 
     private static func credentials(_ reader: inout SettingsReader) -> Credentials? {
@@ -69,16 +59,5 @@ struct EmailSettings: Sendable {
             return nil
         }
         return Credentials(username: username, password: password)
-    }
-
-    private static func sender(_ reader: inout SettingsReader) -> MailAddress? {
-        let text = reader.required("mail.from")
-        guard !text.isEmpty else { return nil }
-        do throws(MailAddressError) {
-            return try MailAddress(parsing: text)
-        } catch {
-            reader.note("mail.from cannot be used: \(error); expected loans@example.org or Name <loans@example.org>")
-            return nil
-        }
     }
 }

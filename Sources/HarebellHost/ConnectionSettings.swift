@@ -27,6 +27,7 @@ public enum ConnectionSettings {
         guard let url = reader.string("url") else {
             return AMQPConfiguration(hosts: [AMQPConfiguration.Host(name: "localhost")])
         }
+        if reader.isFlag("url"), carriesPassword(url) { reader.note(passwordAdvice) }
         do {
             return try AMQPConfiguration(uri: url)
         } catch {
@@ -58,7 +59,7 @@ public enum ConnectionSettings {
     }
 
     /// Whether an address carries a password, which the process list would show to everybody on the machine.
-    public static func carriesPassword(_ url: String) -> Bool {
+    static func carriesPassword(_ url: String) -> Bool {
         guard let start = url.firstRange(of: "://")?.upperBound else { return false }
         let authority = url[start...].prefix { $0 != "/" && $0 != "?" }
         guard let end = authority.lastIndex(of: "@") else { return false }
@@ -66,7 +67,7 @@ public enum ConnectionSettings {
     }
 
     /// What to say about a password on the command line.
-    public static let passwordAdvice = """
+    static let passwordAdvice = """
         --url carries a password, which everybody on this machine can read in the process list: put the whole address \
         into HAREBELL_URL, or only the password into a file that --password-file names
         """

@@ -36,11 +36,8 @@ public struct Host: Sendable {
         output: LogOutput = .standardError
     ) async throws {
         let all = options.flags.merging(flags) { host, _ in host }
-        let sources = try await SettingsSources(flags: all, environment: environment, file: options.config)
+        let sources = try await SettingsSources(flags: all, environment: environment, file: options.broker.file)
         let settings = try sources.read { reader in
-            if let url = options.url, ConnectionSettings.carriesPassword(url) {
-                reader.note(ConnectionSettings.passwordAdvice)
-            }
             var settings = HostSettings(reading: &reader)
             settings.connection.connectionName = settings.connection.connectionName ?? Self.connectionName(of: service)
             return settings
@@ -58,7 +55,7 @@ public struct Host: Sendable {
         self.logger = logger
         self.transport = RabbitMQTransport(
             configuration: settings.connection,
-            topology: TopologyOptions(declares: settings.declares, rungs: RetryRungs(settings.retryRungs)),
+            topology: TopologyOptions(declares: settings.declares, rungs: settings.retryRungs),
             service: service, version: HarebellVersion.current, logger: logger)
     }
 

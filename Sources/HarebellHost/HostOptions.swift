@@ -5,36 +5,7 @@ public import ArgumentParser
 /// Everything is read as text: a wrong value is then reported together with what is wrong in the environment and in the
 /// file, instead of stopping at the first.
 public struct HostOptions: ParsableArguments, Sendable {
-    @Option(
-        help: ArgumentHelp(
-            "The broker's address without a password. [HAREBELL_URL] (default: amqp://localhost)",
-            valueName: "address"))
-    var url: String?
-    @Option(
-        help: ArgumentHelp(
-            "A file that holds the broker password and nothing else. [HAREBELL_PASSWORD_FILE]",
-            valueName: "file"))
-    var passwordFile: String?
-    @Option(
-        help: ArgumentHelp(
-            "Certificates to trust instead of the system's, in PEM. [HAREBELL_CA_FILE]",
-            valueName: "file"))
-    var caFile: String?
-    @Option(
-        help: ArgumentHelp(
-            "Our certificate chain for the broker, in PEM. [HAREBELL_CERTIFICATE_FILE]",
-            valueName: "file"))
-    var certificateFile: String?
-    @Option(
-        help: ArgumentHelp(
-            "The private key of our certificate, in PEM. [HAREBELL_KEY_FILE]",
-            valueName: "file"))
-    var keyFile: String?
-    @Option(
-        help: ArgumentHelp(
-            "The name to expect in the broker's certificate. [HAREBELL_SERVER_NAME] (default: the host's)",
-            valueName: "name"))
-    var serverName: String?
+    @OptionGroup var broker: BrokerOptions
     @Flag(
         inversion: .prefixedNo,
         help: "Declare queues and exchanges, or leave that to a provisioner. [HAREBELL_DECLARE] (default: true)")
@@ -82,23 +53,17 @@ public struct HostOptions: ParsableArguments, Sendable {
             "json or pretty. [HAREBELL_LOG_FORMAT] (default: pretty on a terminal, else json)",
             valueName: "format"))
     var logFormat: String?
-    @Option(
-        help: ArgumentHelp(
-            "A JSON file with settings. [HAREBELL_CONFIG]",
-            valueName: "file"))
-    var config: String?
 
     /// Creates options as if nothing was given on the command line.
     public init() {}
 
     /// Setting names with what was given for them.
     var flags: [String: String?] {
-        [
-            "url": url, "passwordFile": passwordFile, "caFile": caFile, "certificateFile": certificateFile,
-            "keyFile": keyFile, "serverName": serverName, "declare": declare.map(String.init),
-            "failFast": failFast ? "true" : nil, "prefetch": prefetch, "gracePeriod": gracePeriod,
-            "handlerTimeout": handlerTimeout, "retry.delays": retryDelays, "retry.rungs": retryRungs,
-            "log.level": logLevel, "log.format": logFormat,
+        let own = [
+            "declare": declare.map(String.init), "failFast": failFast ? "true" : nil, "prefetch": prefetch,
+            "gracePeriod": gracePeriod, "handlerTimeout": handlerTimeout, "retry.delays": retryDelays,
+            "retry.rungs": retryRungs, "log.level": logLevel, "log.format": logFormat,
         ]
+        return own.merging(broker.flags) { own, _ in own }
     }
 }

@@ -1,5 +1,6 @@
 import AMQP
 import HarebellObservability
+import HarebellRabbitMQ
 import Logging
 
 /// The settings that every service has, read and checked.
@@ -10,14 +11,10 @@ struct HostSettings: Sendable {
     var prefetch = 20
     var gracePeriod: Duration = .seconds(30)
     var handlerTimeout: Duration = .seconds(60)
-    var retryDelays: [Duration] = Self.defaultDelays
-    var retryRungs: [Duration] = Self.defaultDelays
+    var retryDelays: [Duration] = RetryRungs.default.delays
+    var retryRungs: RetryRungs = .default
     var logLevel: Logger.Level = .info
     var logFormat: LogFormat?
-
-    static let defaultDelays: [Duration] = [
-        .seconds(1), .seconds(5), .seconds(30), .seconds(120), .seconds(600), .seconds(3_600),
-    ]
 
     init() {}
 
@@ -31,12 +28,8 @@ struct HostSettings: Sendable {
         // Brokers close a channel whose delivery stays unacknowledged for half an hour.
         handlerTimeout = reader.duration(
             "handlerTimeout", default: handlerTimeout, in: .milliseconds(1) ... .seconds(600))
-        let delays = Duration.milliseconds(50) ... .seconds(7 * 86_400)
-        retryDelays = reader.durations("retry.delays", default: retryDelays, in: delays)
-        retryRungs = reader.durations("retry.rungs", default: retryRungs, in: delays)
-        if retryRungs != retryRungs.sorted() || Set(retryRungs).count != retryRungs.count {
-            reader.note("retry.rungs must rise: each delay once, the shortest first")
-        }
+        retryDelays = reader.durations("retry.delays", default: retryDelays, in: RetrySettings.delays)
+        retryRungs = RetrySettings.rungs(&reader)
         logLevel = reader.choice("log.level") ?? logLevel
         logFormat = reader.choice("log.format")
     }

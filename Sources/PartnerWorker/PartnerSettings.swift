@@ -58,16 +58,8 @@ struct PartnerSettings: Sendable {
     }
 
     private static func url(_ reader: inout SettingsReader) -> ServerURL? {
-        let text = reader.required("partner.url")
-        guard !text.isEmpty else { return nil }
-        let url: ServerURL
-        do throws(CurlError) {
-            url = try ServerURL(text)
-        } catch {
-            // The text is not repeated: it may hold a password.
-            reader.note("partner.url cannot be used: \(error.message); expected https://host/path")
-            return nil
-        }
+        let parsed = reader.required("partner.url", expected: "https://host/path") { try ServerURL($0) }
+        guard let url = parsed else { return nil }
         switch url.scheme {
         case "https": break
         case "http" where url.isLoopback: break

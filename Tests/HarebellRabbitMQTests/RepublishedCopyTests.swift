@@ -100,7 +100,7 @@ import Testing
         #expect(headers["harebell-reason"] == nil)
         #expect(headers["harebell-error-type"] == nil)
         #expect(headers["harebell-first-failed-at"] == "2026-01-02T03:04:05.000Z")
-        #expect(headers["harebell-replay-count"]?.integer == 2)
+        #expect(headers["harebell-replay-count"]?.integerValue == 2)
         #expect(headers["tenant"] == "acme")
     }
 

@@ -25,7 +25,7 @@ import Testing
     @Test func `every queue is a quorum queue with a delivery limit`() {
         for queue in email.queues {
             #expect(queue.arguments["x-queue-type"] == "quorum")
-            #expect((queue.arguments["x-delivery-limit"]?.integer ?? 0) >= 20)
+            #expect((queue.arguments["x-delivery-limit"]?.integerValue ?? 0) >= 20)
         }
     }
 
@@ -41,7 +41,7 @@ import Testing
     @Test func `the dead-letter queue keeps its messages`() {
         let dead = email.queues.first { $0.name == "email.dead" }
         #expect(dead?.arguments["x-message-ttl"] == nil)
-        #expect(dead?.arguments["x-delivery-limit"]?.integer == 1_000_000)
+        #expect(dead?.arguments["x-delivery-limit"]?.integerValue == 1_000_000)
     }
 
     @Test func `what a failure needs is made before events flow`() {

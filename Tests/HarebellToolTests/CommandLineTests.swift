@@ -2,6 +2,10 @@ import AMQP
 import ArgumentParser
 import Foundation
 import Harebell
+import HarebellDevelopment
+import HarebellHost
+import HarebellOperations
+import HarebellRabbitMQ
 import LoanEvents
 import Testing
 
@@ -48,30 +52,63 @@ import Testing
         }
     }
 
-    @Test func `a password on the command line is refused with advice`() throws {
-        let error = #expect(throws: ToolError.self) {
-            try BrokerTarget.resolve(
-                url: "amqps://me:secret@broker/x", management: nil, passwordFile: nil, caFile: nil, environment: [:])
+    private func problems(_ flags: [String: String?], _ environment: [String: String] = [:]) async -> String {
+        do {
+            _ = try await BrokerTarget.resolve(flags: flags, environment: environment)
+            return ""
+        } catch {
+            let failure = ToolFailure(error)
+            #expect(failure?.exitCode == ExitStatus.usage)
+            return failure?.text ?? ""
         }
-        #expect(error?.description.contains("HAREBELL_URL") == true)
-        #expect(error?.description.contains("secret") == false)
-        #expect(error?.exitCode == ExitStatus.usage)
     }
 
-    @Test func `the environment names the broker, and a flag overrides it`() throws {
+    @Test func `a password on the command line is refused with advice`() async {
+        let problems = await problems(["url": "amqps://me:secret@broker/x"])
+        #expect(problems.contains("HAREBELL_URL") && problems.contains("--password-file"))
+        #expect(!problems.contains("secret"))
+    }
+
+    @Test func `the environment names the broker, and a flag overrides it`() async throws {
         let environment = ["HAREBELL_URL": "amqp://me:secret@one/x"]
-        let one = try BrokerTarget.resolve(
-            url: nil, management: nil, passwordFile: nil, caFile: nil, environment: environment)
+        let one = try await BrokerTarget.resolve(flags: [:], environment: environment)
         #expect(one.configuration.hosts.first?.name == "one")
-        let two = try BrokerTarget.resolve(
-            url: "amqp://two", management: nil, passwordFile: nil, caFile: nil, environment: environment)
+        let two = try await BrokerTarget.resolve(flags: ["url": "amqp://two"], environment: environment)
         #expect(two.configuration.hosts.first?.name == "two")
     }
 
-    @Test func `a management address that would send the password in clear is refused`() {
-        #expect(throws: (any Error).self) {
-            try BrokerTarget.resolve(
-                url: nil, management: "http://broker.example:15672", passwordFile: nil, caFile: nil,
+    @Test func `password, certificates and file mean what they mean to a service`() async throws {
+        let folder = try TemporaryDirectory.make()
+        defer { TemporaryDirectory.remove(folder) }
+        let (file, password) = (folder + "/settings.json", folder + "/password")
+        try Data(#"{"url": "amqps://me@three/shop", "serverName": "rabbit", "management": "https://three:15671"}"#.utf8)
+            .write(to: URL(filePath: file))
+        try Data("s3cret\n".utf8).write(to: URL(filePath: password))
+        let target = try await BrokerTarget.resolve(
+            flags: ["passwordFile": password, "caFile": password], file: file, environment: [:])
+        #expect(target.configuration.credentials == .plain(username: "me", password: "s3cret"))
+        #expect(target.configuration.hosts.first?.name == "three" && target.configuration.virtualHost == "shop")
+        #expect(target.configuration.tls?.serverName == "rabbit" && target.configuration.tls?.caFile == password)
+        #expect(target.management != nil)
+        let wrong = await problems(["url": "amqp://me@one", "caFile": "/nowhere.pem", "keyFile": nil])
+        #expect(wrong.contains("no password is set") && wrong.contains("caFile") && wrong.contains("amqps://"))
+    }
+
+    @Test func `the rungs of a topology are those of the services`() async throws {
+        let selection = try TopologySelection.parse(["--service", "partner"])
+        let topology = try await selection.topology(environment: ["HAREBELL_RETRY_RUNGS": "50ms,1h"])
+        let rungs = topology.queues.map(\.name).filter { $0.hasPrefix("partner.retry.") }
+        #expect(rungs == ["partner.retry.50ms", "partner.retry.1h"])
+        for wrong in ["5", "-1s", "20ms", "5s,1s", "8d"] {
+            let selection = try TopologySelection.parse(["--retry-rungs=" + wrong])
+            await #expect(throws: SettingsProblems.self, "\(wrong)") { try await selection.topology(environment: [:]) }
+        }
+    }
+
+    @Test func `a management address that would send the password in clear is refused`() async {
+        await #expect(throws: OperationError.self) {
+            try await BrokerTarget.resolve(
+                flags: ["management": "http://broker.example:15672"],
                 environment: ["HAREBELL_URL": "amqp://me:secret@one/x"])
         }
     }
@@ -97,16 +134,6 @@ import Testing
         #expect(throws: Never.self) {
             try EventTemplate(type: "loan.unknown", data: valid, isValidated: false, partitionKey: nil)
         }
-    }
-
-    @Test(arguments: [("500ms", 500), ("5s", 5_000), ("2m", 120_000), ("1h", 3_600_000)])
-    func `delays are read`(text: String, milliseconds: Int) {
-        #expect(Duration(rungText: text) == .milliseconds(milliseconds))
-    }
-
-    @Test(arguments: ["", "5", "s", "-1s", "1.5s", "99999999999999999999s", "1d"])
-    func `what is no delay is refused`(text: String) {
-        #expect(Duration(rungText: text) == nil)
     }
 
     @Test(

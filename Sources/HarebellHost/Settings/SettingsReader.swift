@@ -35,6 +35,27 @@ public struct SettingsReader {
         return ""
     }
 
+    /// A value that must be set, made by a function whose error says what is wrong with the text.
+    ///
+    /// The text itself is not repeated in the problem: it may hold a password.
+    ///
+    /// - Parameters:
+    ///   - name: The setting's name.
+    ///   - expected: What the text must look like, for the problem: `https://host/path`.
+    ///   - parse: Makes the value.
+    public mutating func required<Value>(
+        _ name: String, expected: String, parse: (String) throws -> Value
+    ) -> Value? {
+        let text = required(name)
+        guard !text.isEmpty else { return nil }
+        do {
+            return try parse(text)
+        } catch {
+            note("\(name) cannot be used: \(error); expected \(expected)")
+            return nil
+        }
+    }
+
     /// A whole number within a range.
     public mutating func int(_ name: String, default fallback: Int, in range: ClosedRange<Int>) -> Int {
         value(name, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)") { text in
@@ -118,6 +139,14 @@ public struct SettingsReader {
         let secret = text.hasSuffix("\r\n") || text.hasSuffix("\n") ? String(text.dropLast()) : text
         if secret.isEmpty { note("\(path.place) names \(String(reflecting: path.text)), which is empty") }
         return secret
+    }
+
+    /// Whether the command line says what a setting is.
+    func isFlag(_ name: String) -> Bool {
+        sources.sources.contains { source in
+            guard case .flags = source.kind else { return false }
+            return source.provider.text(for: AbsoluteConfigKey(ConfigKey(name))) != nil
+        }
     }
 
     /// Notes a problem that only the caller can see, such as two settings that exclude each other.

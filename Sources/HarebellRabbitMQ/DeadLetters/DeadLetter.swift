@@ -80,7 +80,7 @@ public struct DeadLetter: Sendable {
     init(properties: BasicProperties, body: [UInt8]) {
         let headers = properties.headers
         let death = BrokerDeath(headers: headers)
-        func text(_ name: String) -> String? { headers[name]?.text }
+        func text(_ name: String) -> String? { headers[name]?.stringValue }
         self.properties = properties
         self.body = body
         id = text(Header.cloudEventsPrefix + "id") ?? properties.messageID
@@ -92,8 +92,8 @@ public struct DeadLetter: Sendable {
         errorType = text(Header.errorType)
         errorMessage = text(Header.errorMessage)
         errorFingerprint = text(Header.errorFingerprint)
-        attempts = Int(min(max(headers[Header.attempt]?.integer ?? 0, 0), 1_000_000))
-        replayCount = Int(min(max(headers[Header.replayCount]?.integer ?? 0, 0), 1_000_000))
+        attempts = Int(min(max(headers[Header.attempt]?.integerValue ?? 0, 0), 1_000_000))
+        replayCount = Int(min(max(headers[Header.replayCount]?.integerValue ?? 0, 0), 1_000_000))
         firstFailedAt = text(Header.firstFailedAt).flatMap(Timestamp.parse)
         failedAt = text(Header.failedAt).flatMap(Timestamp.parse) ?? death?.time
         service = text(Header.service)
@@ -132,12 +132,12 @@ private struct BrokerDeath {
 
     init?(headers: FieldTable) {
         guard case .array(let deaths) = headers["x-death"], case .table(let newest) = deaths.first else { return nil }
-        switch newest["reason"]?.text {
+        switch newest["reason"]?.stringValue {
         case "delivery_limit": reason = .crash
         case "expired": reason = .expired
         default: reason = .broker
         }
-        exchange = newest["exchange"]?.text
+        exchange = newest["exchange"]?.stringValue
         if case .timestamp(let seconds) = newest["time"], seconds < 253_402_300_800 {
             time = Date(timeIntervalSince1970: Double(seconds))
         } else {

@@ -30,16 +30,18 @@ struct RetryState: Equatable {
         guard isOwn else { return }
         let headers = properties.headers
         func count(_ name: String) -> Int {
-            Int(min(max(headers[name]?.integer ?? 0, 0), 1_000_000))
+            Int(min(max(headers[name]?.integerValue ?? 0, 0), 1_000_000))
         }
         attempts = count(Header.attempt)
         unhandledCount = count(Header.unhandled)
         replayCount = count(Header.replayCount)
         // A year is longer than any delay; a larger value is a mistake that would park the message for ever.
         let latest = Timestamp.milliseconds(Date()) + 366 * 86_400_000
-        notBefore = headers[Header.notBefore]?.integer.flatMap { $0 <= latest ? Timestamp.date(milliseconds: $0) : nil }
-        firstFailedAt = headers[Header.firstFailedAt]?.text.flatMap(Timestamp.parse)
-        originExchange = headers[Header.originExchange]?.text ?? exchange
+        notBefore = headers[Header.notBefore]?.integerValue.flatMap {
+            $0 <= latest ? Timestamp.date(milliseconds: $0) : nil
+        }
+        firstFailedAt = headers[Header.firstFailedAt]?.stringValue.flatMap(Timestamp.parse)
+        originExchange = headers[Header.originExchange]?.stringValue ?? exchange
     }
 
     /// How long the message must still wait.

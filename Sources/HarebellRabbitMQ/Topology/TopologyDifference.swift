@@ -108,27 +108,7 @@ extension FieldValue {
         switch self {
         case .bool(let value): String(value)
         case .string(let value): value
-        default: integer.map(String.init) ?? "\(self)"
+        default: integerValue.map(String.init) ?? "\(self)"
         }
-    }
-
-    /// The value as a signed integer, when it is an integer of any width that fits.
-    var integer: Int64? {
-        switch self {
-        case .int8(let value): Int64(value)
-        case .uint8(let value): Int64(value)
-        case .int16(let value): Int64(value)
-        case .uint16(let value): Int64(value)
-        case .int32(let value): Int64(value)
-        case .uint32(let value): Int64(value)
-        case .int64(let value): value
-        case .uint64(let value): Int64(exactly: value)
-        default: nil
-        }
-    }
-
-    /// The value as text, when it is text.
-    var text: String? {
-        if case .string(let value) = self { value } else { nil }
     }
 }

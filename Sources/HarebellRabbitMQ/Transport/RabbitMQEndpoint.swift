@@ -157,7 +157,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
                 content: content,
                 attempts: entry.retry.attempts,
                 unhandledCount: entry.retry.unhandledCount,
-                deliveryCount: entry.properties?.headers["x-delivery-count"]?.integer.map { Int(clamping: $0) } ?? 0,
+                deliveryCount: entry.properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) }
+                    ?? 0,
                 isRedelivered: delivery.isRedelivered,
                 firstFailedAt: entry.retry.firstFailedAt,
                 replayCount: entry.retry.replayCount,

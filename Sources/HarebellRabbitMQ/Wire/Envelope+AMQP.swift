@@ -81,7 +81,7 @@ struct ReceivedMessage {
             dataSchema: attribute("dataschema"),
             contentType: contentType,
             correlationID: properties.correlationID ?? id,
-            causationID: properties.headers[Header.causationID]?.text,
+            causationID: properties.headers[Header.causationID]?.stringValue,
             trace: trace,
             producer: properties.appID ?? "",
             body: body)
@@ -112,7 +112,7 @@ struct ReceivedMessage {
             dataSchema: attributes.dataschema,
             contentType: attributes.datacontenttype ?? "application/json",
             correlationID: properties.correlationID ?? attributes.id,
-            causationID: properties.headers[Header.causationID]?.text,
+            causationID: properties.headers[Header.causationID]?.stringValue,
             trace: trace,
             producer: properties.appID ?? "",
             body: event.data)
@@ -120,14 +120,14 @@ struct ReceivedMessage {
 
     private func attribute(_ name: String) -> String? {
         for prefix in Header.acceptedPrefixes {
-            if let value = properties.headers[prefix + name] { return value.text ?? value.plainText }
+            if let value = properties.headers[prefix + name] { return value.plainText }
         }
         return nil
     }
 
     /// The type of a message that names none: where it was first published to.
     private var fallbackType: String {
-        if isOwn, let origin = properties.headers[Header.originExchange]?.text { return origin }
+        if isOwn, let origin = properties.headers[Header.originExchange]?.stringValue { return origin }
         return exchange
     }
 
@@ -141,8 +141,8 @@ struct ReceivedMessage {
 
     private var trace: TraceContext {
         TraceContext(
-            traceparent: properties.headers[Header.traceparent]?.text,
-            tracestate: properties.headers[Header.tracestate]?.text,
-            baggage: properties.headers[Header.baggage]?.text)
+            traceparent: properties.headers[Header.traceparent]?.stringValue,
+            tracestate: properties.headers[Header.tracestate]?.stringValue,
+            baggage: properties.headers[Header.baggage]?.stringValue)
     }
 }

@@ -1,5 +1,6 @@
 import AMQP
 import ArgumentParser
+import HarebellHost
 import HarebellOperations
 import Logging
 
@@ -11,34 +12,21 @@ import Logging
 
 /// Which broker a command talks to.
 struct ConnectionOptions: ParsableArguments {
+    @OptionGroup var broker: BrokerOptions
     @Option(
-        help: ArgumentHelp(
-            "The broker, as amqp[s]://user@host:port/vhost (HAREBELL_URL). No password here: other users can read it.",
-            valueName: "url"))
-    var url: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The management API, as http[s]://host:port (HAREBELL_MANAGEMENT).", valueName: "url"))
+        help: ArgumentHelp("The management API, as http[s]://host:port. [HAREBELL_MANAGEMENT]", valueName: "address"))
     var management: String?
 
-    @Option(help: ArgumentHelp("A file with the password (HAREBELL_PASSWORD_FILE).", valueName: "file"))
-    var passwordFile: String?
-
-    @Option(
-        help: ArgumentHelp("A PEM file with the broker's certificate authority (HAREBELL_CA_FILE).", valueName: "file"))
-    var caFile: String?
-
-    /// The broker's address and credentials, from flags, the environment or a running `harebell dev`.
-    func target() throws -> BrokerTarget {
-        try BrokerTarget.resolve(
-            url: url, management: management, passwordFile: passwordFile, caFile: caFile,
-            environment: ProcessInfo.processInfo.environment)
+    /// The broker's address and credentials, from flags, the environment, the file or a running `harebell dev`.
+    func target() async throws -> BrokerTarget {
+        let flags = broker.flags.merging(["management": management]) { own, _ in own }
+        return try await BrokerTarget.resolve(
+            flags: flags, file: broker.file, environment: ProcessInfo.processInfo.environment)
     }
 
     /// Connects, does something and closes.
     func withConnection<R: Sendable>(_ body: (AMQPConnection) async throws -> R) async throws -> R {
-        let target = try target()
+        let target = try await target()
         let connection = try await AMQPConnection.connect(target.configuration, logger: Tool.logger)
         do {
             let result = try await body(connection)

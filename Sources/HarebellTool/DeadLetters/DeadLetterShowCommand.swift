@@ -141,16 +141,6 @@ extension FieldValue {
     /// A header's value as an operator reads it.
     fileprivate var displayText: String {
         switch self {
-        case .string(let value): value
-        case .bool(let value): String(value)
-        case .int8(let value): String(value)
-        case .uint8(let value): String(value)
-        case .int16(let value): String(value)
-        case .uint16(let value): String(value)
-        case .int32(let value): String(value)
-        case .uint32(let value): String(value)
-        case .int64(let value): String(value)
-        case .uint64(let value): String(value)
         case .float(let value): String(value)
         case .double(let value): String(value)
         case .timestamp(let seconds):
@@ -160,6 +150,7 @@ extension FieldValue {
         case .table(let table): "{\(table.prefix(32).map { "\($0.0): \($0.1.displayText)" }.joined(separator: ", "))}"
         case .decimal(let scale, let value): "\(value)e-\(scale)"
         case .void: "void"
+        default: plainText
         }
     }
 }

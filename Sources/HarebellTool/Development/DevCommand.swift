@@ -1,5 +1,6 @@
 import ArgumentParser
 import HarebellDevelopment
+import HarebellHost
 
 /// `harebell dev`.
 struct DevCommand: AsyncParsableCommand {
@@ -48,7 +49,7 @@ struct DevPartnerCommand: AsyncParsableCommand {
 
     private func parsed() throws -> PartnerBehavior {
         let time = try duration.map { text in
-            guard let time = Duration(rungText: text), time > .zero else {
+            guard let time = Duration(text: text), time > .zero else {
                 throw ValidationError("'\(SafeText.line(text, limit: 40))' is not a time such as 20s.")
             }
             return time

@@ -1,5 +1,6 @@
 import AMQP
 import ArgumentParser
+import HarebellHost
 import HarebellOperations
 import HarebellRabbitMQ
 
@@ -19,6 +20,9 @@ struct ToolFailure {
                 ExitStatus.of(error))
         case let error as OperationError:
             self.init(ToolError("\(error)", advice: Self.advice(error)).description, Self.code(error))
+        case let error as SettingsProblems:
+            self.init(
+                error.problems.map { "✘ \(SafeText.line($0, limit: 1_000))" }.joined(separator: "\n"), ExitStatus.usage)
         case let error as TopologyError:
             self.init(error.problems.map { "✘ \($0)" }.joined(separator: "\n"), ExitStatus.failed)
         case is CancellationError:

@@ -41,7 +41,7 @@ struct QueuesListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        guard let management = try connection.target().management else {
+        guard let management = try await connection.target().management else {
             throw ToolError(
                 "Listing queues needs the management API.",
                 advice: "Set HAREBELL_MANAGEMENT=https://host:15672, or pass --management.", exitCode: ExitStatus.usage)

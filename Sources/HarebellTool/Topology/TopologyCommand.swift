@@ -1,6 +1,7 @@
 import AMQP
 import ArgumentParser
 import Harebell
+import HarebellHost
 import HarebellOperations
 import HarebellRabbitMQ
 import LoanEvents
@@ -11,95 +12,6 @@ struct TopologyCommand: AsyncParsableCommand {
         commandName: "topology",
         abstract: "Exchanges, queues and bindings: what services need, and what the broker has.",
         subcommands: [TopologyShowCommand.self, TopologyApplyCommand.self, TopologyVerifyCommand.self])
-}
-
-/// Whose topology: the reference system's, or one service described by flags.
-struct TopologySelection: ParsableArguments {
-    @Option(help: ArgumentHelp("Only this service.", valueName: "name"))
-    var service: String?
-    @Option(
-        help: ArgumentHelp("Event types a service of your own subscribes to, separated by commas.", valueName: "types"))
-    var subscribes: String?
-    @Option(help: ArgumentHelp("Event types a service of your own publishes, separated by commas.", valueName: "types"))
-    var publishes: String?
-    @Option(help: ArgumentHelp("The delays that have a queue, as in 1s,5s,30s.", valueName: "delays"))
-    var rungs: String?
-
-    /// The services, as their workers describe them.
-    func endpoints() throws -> [EndpointDescription] {
-        guard let service else {
-            guard subscribes == nil, publishes == nil else {
-                throw ToolError(
-                    "--subscribes and --publishes describe one service.", advice: "Name it with --service.",
-                    exitCode: ExitStatus.usage)
-            }
-            return LoanServices.all
-        }
-        let name = try Self.checked { try ServiceName(validating: service) }
-        if subscribes == nil, publishes == nil {
-            guard let known = LoanServices.all.first(where: { $0.service == name }) else {
-                throw ToolError(
-                    "'\(name)' is not a service of the reference system.",
-                    advice: "Describe it with --subscribes and --publishes.", exitCode: ExitStatus.usage)
-            }
-            return [known]
-        }
-        return [
-            EndpointDescription(
-                service: name, subscribes: try Self.types(subscribes), publishes: try Self.types(publishes))
-        ]
-    }
-
-    /// What all of them need together.
-    func topology() throws -> Topology {
-        let options = TopologyOptions(rungs: try retryRungs())
-        var all = Topology()
-        for endpoint in try endpoints() {
-            all.merge(Topology(endpoint, options: options))
-        }
-        return all
-    }
-
-    private func retryRungs() throws -> RetryRungs {
-        guard let rungs else { return .default }
-        let delays = try rungs.split(separator: ",").map { text in
-            guard let delay = Duration(rungText: String(text)), delay >= .milliseconds(50) else {
-                throw ToolError(
-                    "'\(SafeText.line(String(text)))' is not a delay of at least 50ms.",
-                    advice: "Write 500ms, 5s, 2m or 1h.",
-                    exitCode: ExitStatus.usage)
-            }
-            return delay
-        }
-        guard !delays.isEmpty else { throw ToolError("--rungs names no delay.", exitCode: ExitStatus.usage) }
-        return RetryRungs(delays)
-    }
-
-    private static func types(_ text: String?) throws -> [EventType] {
-        try (text ?? "").split(separator: ",").map { type in
-            try checked { try EventType(validating: String(type)) }
-        }
-    }
-
-    private static func checked<T>(_ body: () throws -> T) throws -> T {
-        do {
-            return try body()
-        } catch {
-            throw ToolError("\(error)", exitCode: ExitStatus.usage)
-        }
-    }
-}
-
-extension Duration {
-    /// Reads `500ms`, `5s`, `2m`, `1h`.
-    init?(rungText text: String) {
-        let units: [(String, Int64)] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]
-        guard
-            let (unit, size) = units.first(where: { text.hasSuffix($0.0) && Int64(text.dropLast($0.0.count)) != nil }),
-            let count = Int64(text.dropLast(unit.count)), count >= 0, count <= 86_400_000
-        else { return nil }
-        self = .milliseconds(count * size)
-    }
 }
 
 /// `harebell topology show`.
@@ -117,7 +29,7 @@ struct TopologyShowCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let rows = TopologyRow.all(of: try selection.topology())
+        let rows = TopologyRow.all(of: try await selection.topology())
         try output.print(rows, name: \.name) { _ in
             var table = Table([.text("KIND"), .text("NAME"), .text("TYPE"), .text("DETAILS")])
             for row in rows { table.add([row.kind, row.name, row.type, row.details]) }
@@ -152,8 +64,8 @@ struct TopologyApplyCommand: AsyncParsableCommand {
     var dryRun = false
 
     func run() async throws {
-        let topology = try selection.topology()
-        let management = try connection.target().management
+        let topology = try await selection.topology(file: connection.broker.file)
+        let management = try await connection.target().management
         if dryRun, management == nil { throw TopologyVerifyCommand.needsManagement }
         let before = try await management?.observedTopology()
         let missing = before.map { topology.differences(from: $0).filter { $0.kind == .missing } }
@@ -201,8 +113,8 @@ struct TopologyVerifyCommand: AsyncParsableCommand {
     @OptionGroup var selection: TopologySelection
 
     func run() async throws {
-        guard let management = try connection.target().management else { throw Self.needsManagement }
-        let topology = try selection.topology()
+        guard let management = try await connection.target().management else { throw Self.needsManagement }
+        let topology = try await selection.topology(file: connection.broker.file)
         let differences = topology.differences(from: try await management.observedTopology())
         for difference in differences { Terminal.out(SafeText.line(difference.description, limit: 1_000)) }
         let counts: [(TopologyDifference.Kind, String)] = [
@@ -215,39 +127,5 @@ struct TopologyVerifyCommand: AsyncParsableCommand {
         }
         Terminal.note(summary.joined(separator: ", "))
         throw ExitStatus.differences
-    }
-}
-
-/// One line of a topology.
-struct TopologyRow: Encodable {
-    let kind: String
-    let name: String
-    let type: String
-    let details: String
-
-    static func all(of topology: Topology) -> [TopologyRow] {
-        topology.exchanges.map { exchange in
-            TopologyRow(
-                kind: "exchange", name: exchange.name, type: exchange.type.name,
-                details: arguments(exchange.arguments))
-        }
-            + topology.queues.map { queue in
-                TopologyRow(
-                    kind: "queue", name: queue.name, type: "quorum",
-                    details: arguments(queue.arguments, without: ["x-queue-type"]))
-            }
-            + topology.bindings.map { binding in
-                TopologyRow(
-                    kind: "binding", name: "\(binding.exchange) -> \(binding.queue)", type: "",
-                    details: binding.routingKey.isEmpty ? "" : "key \(binding.routingKey)")
-            }
-    }
-
-    private static func arguments(_ table: FieldTable, without hidden: Set<String> = []) -> String {
-        table.filter { !hidden.contains($0.0) }
-            .map { name, value in
-                "\(name.hasPrefix("x-") ? String(name.dropFirst(2)) : name)=\(value.plainText)"
-            }
-            .joined(separator: " ")
     }
 }
