@@ -168,8 +168,8 @@ let package = Package(
         .testTarget(
             name: "HarebellDevelopmentTests",
             dependencies: [
-                "AMQP", "HarebellDevelopment", "Signing", "TestSupport", logging,
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", "LoanEvents", "Signing", "TestSupport",
+                logging, .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(name: "SigningTests", dependencies: ["Signing"], swiftSettings: safe),

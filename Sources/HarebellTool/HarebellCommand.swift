@@ -17,17 +17,18 @@ struct HarebellCommand: AsyncParsableCommand {
         abstract: "Run, publish to, watch and repair event-driven services on RabbitMQ.",
         discussion: """
             Try it:
-              harebell dev                                  the whole system on this machine
-              harebell queues list --watch                  every queue, live
-              harebell publish loan.canceled --data @e.json one event, confirmed
-              harebell dlq list                             what failed, oldest first
-              harebell dlq replay --all --service partner   and again, to the failing service only
+              harebell dev                       the whole system on this machine
+              harebell queues list --watch       every queue, live
+              harebell publish loan.canceled --data @event.json
+              harebell dlq list                  what failed, oldest first
+              harebell dlq replay --all --service partner
 
-            A running 'harebell dev' in this directory is found by itself. Elsewhere set HAREBELL_URL
-            (and HAREBELL_MANAGEMENT for rates, arguments and bindings).
+            A running 'harebell dev' in this directory is found by itself. Elsewhere set
+            HAREBELL_URL (and HAREBELL_MANAGEMENT for rates, arguments and bindings).
 
-            Exit codes: 0 done, 1 failed, 2 cancelled, 3 partly done, 4 refused, 5 broker unreachable,
-            6 no such thing, 7 differences found, 64 usage, 130 interrupted.
+            Exit codes: 0 done, 1 failed, 2 cancelled, 3 partly done, 4 refused,
+            5 broker unreachable, 6 no such thing, 7 differences found, 64 usage,
+            130 interrupted.
             """,
         version: HarebellVersion.current,
         subcommands: [

@@ -4,6 +4,8 @@ public struct DevelopmentConfiguration: Sendable {
     ///
     /// Data in it is kept between runs.
     public var directory: String
+    /// Whether the data of earlier runs is removed before the start.
+    public var forgets = false
     /// The folder with the services' executables; nil looks beside our own.
     public var executables: String?
     /// The port of the payout API; 0 takes a free one.

@@ -48,6 +48,7 @@ public final class DevelopmentSystem: Sendable {
         defer { broadcast.finish() }
         let state = try StateDirectory(configuration.directory)
         defer { state.close() }
+        if configuration.forgets { try state.removeData() }
         let teardown = Teardown()
         do {
             let result = try await run(body, in: state, teardown)
@@ -106,7 +107,7 @@ public final class DevelopmentSystem: Sendable {
         // Before anything is started: a program that is missing is said at once.
         let executables = try ReferenceService.all.map { try $0.path(in: folder) }
         let secret = StandardWebhooks.Secret.random()
-        let sink = try await MailSink.start(.init(directory: directory.folder("mail")), logger: logger)
+        let sink = try await MailSink.start(.init(directory: directory.folder(StateDirectory.mail)), logger: logger)
         teardown.add { await sink.stop() }
         send(.mailSinkReady(url: sink.url, directory: sink.directory))
         let partner = try await PartnerStub.start(secrets: [secret], logger: logger)
@@ -115,7 +116,7 @@ public final class DevelopmentSystem: Sendable {
 
         send(.brokerStarting)
         let began = ContinuousClock.now
-        let broker = try await PrivateBroker.start(in: directory.folder("broker"), logger: logger)
+        let broker = try await PrivateBroker.start(in: directory.folder(StateDirectory.broker), logger: logger)
         teardown.add { await broker.stop() }
         brokerStarted.yield()
         send(.brokerReady(address: broker.address, took: .now - began))
@@ -146,6 +147,9 @@ public final class DevelopmentSystem: Sendable {
         let mails = running.sink.announcements()
         let calls = running.partner.arrivals()
         let services = running.supervisor.events()
+        let deadLetters = try BrokerDeadLetters(
+            url: running.broker.url, services: ReferenceService.all.filter { $0.queue != nil }.map(\.name),
+            logger: logger)
         return try await withThrowingTaskGroup(of: Result?.self) { group in
             group.addTask {
                 for await mail in mails { self.send(.mailReceived(mail)) }
@@ -163,6 +167,10 @@ public final class DevelopmentSystem: Sendable {
                 for await _ in self.brokerStarts {
                     if let status = await running.broker.waitForExit() { self.send(.brokerExited(status)) }
                 }
+                return nil
+            }
+            group.addTask {
+                await deadLetters.run { self.send($0) }
                 return nil
             }
             group.addTask {

@@ -16,7 +16,7 @@ struct ServiceSetup: Sendable {
     let partnerSecret: String
     let payoutPort: Int
 
-    var pdfDirectory: String { state.folder("pdf") }
+    var pdfDirectory: String { state.folder(StateDirectory.receipts) }
 
     /// Adds a user with the least permissions for each service and describes its process.
     func services(_ executables: [String], on broker: PrivateBroker) async throws -> [ServiceDescription] {
@@ -52,7 +52,7 @@ struct ServiceSetup: Sendable {
     /// Secrets go here and never into arguments.
     private func own(_ name: String) -> [String: String] {
         switch name {
-        case "payout": ["HAREBELL_DATABASE": state.folder("payout.sqlite"), "HAREBELL_HTTP_PORT": "\(payoutPort)"]
+        case "payout": ["HAREBELL_DATABASE": state.folder(StateDirectory.loans), "HAREBELL_HTTP_PORT": "\(payoutPort)"]
         case "email":
             ["HAREBELL_SMTP_URL": mailURL, "HAREBELL_MAIL_FROM": "Harebell Loans <loans@example.org>"]
         case "pdf": ["HAREBELL_PDF_DIRECTORY": pdfDirectory]

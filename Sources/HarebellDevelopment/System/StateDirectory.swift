@@ -17,6 +17,9 @@ final class StateDirectory: Sendable {
     /// Holds the lock until it is closed; the kernel lets go of it when this process dies.
     private let lock: Int32
 
+    /// What is kept between runs, by name.
+    static let (broker, mail, receipts, loans) = ("broker", "mail", "pdf", "payout.sqlite")
+
     /// What another terminal needs to reach the running system; for the owner only.
     struct Control: Codable, Sendable {
         let port: Int
@@ -48,6 +51,15 @@ final class StateDirectory: Sendable {
     }
 
     func folder(_ name: String) -> String { path + "/" + name }
+
+    /// Removes what earlier runs kept, and nothing that somebody else put here.
+    func removeData() throws {
+        let files = FileManager.default
+        let data = [Self.broker, Self.mail, Self.receipts] + ["", "-wal", "-shm", ".lock"].map { Self.loans + $0 }
+        for path in data.map(folder) where files.fileExists(atPath: path) {
+            try files.removeItem(atPath: path)
+        }
+    }
 
     func publish(_ control: Control) throws {
         let (file, temporary) = (Self.controlFile(in: path), path + "/.control.json.part")

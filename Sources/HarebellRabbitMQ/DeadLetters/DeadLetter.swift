@@ -37,6 +37,8 @@ public struct DeadLetter: Sendable {
     public let type: String
     /// Why it is here.
     public let reason: Reason
+    /// Whether the broker moved it: no service gave up and wrote why.
+    public let isMovedByBroker: Bool
     /// The type of the last error, or nil when the broker moved the message.
     public let errorType: String?
     /// The message of the last error: hostile text, to be escaped where it is shown.
@@ -88,6 +90,7 @@ public struct DeadLetter: Sendable {
             text(Header.cloudEventsPrefix + "type") ?? properties.type ?? text(Header.originExchange)
             ?? death?.exchange ?? "unknown"
         // A service wrote its reason before the message came here; x-death without one means that the broker moved it.
+        isMovedByBroker = headers[Header.reason] == nil
         reason = text(Header.reason).map(Reason.init(rawValue:)) ?? death?.reason ?? .broker
         errorType = text(Header.errorType)
         errorMessage = text(Header.errorMessage)
@@ -108,6 +111,7 @@ public struct DeadLetter: Sendable {
         body = delivery.body
         id = nil
         type = "unknown"
+        isMovedByBroker = true
         reason = .broker
         errorType = "MalformedMessage"
         errorMessage = "its properties cannot be decoded"

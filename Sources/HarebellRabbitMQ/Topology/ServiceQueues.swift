@@ -28,6 +28,9 @@ public struct ServiceQueues: Sendable, Hashable {
     /// The dead-letter queue.
     public var dead: String { "\(service.rawValue).dead" }
 
+    /// The routing key with which the exchange leads to the dead-letter queue.
+    public var deadKey: String { Key.dead }
+
     /// The queue in which a copy waits for `rung`.
     public func rung(_ rung: Duration) -> String { "\(service.rawValue).retry.\(rung.rungName)" }
 }

@@ -30,7 +30,7 @@ struct BrokerTarget {
                 exitCode: ExitStatus.usage)
         }
         if let running { configuration = try AMQPConfiguration(uri: running.brokerURL) }
-        configuration.connectionName = "harebell tool"
+        configuration.connectionName = "harebell-tool"
         let api = try (given.management ?? running?.managementURL).map {
             try ManagementAPI(
                 url: $0, credentials: configuration.credentials, virtualHost: configuration.virtualHost,

@@ -94,7 +94,7 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
         lines.append("Dead letter \(position.index) of \(position.total) in \(SafeText.line(queue))")
         line("Event", [letter.id, letter.type].compactMap(\.self).joined(separator: "  "))
         line("Correlation", letter.correlationID)
-        line("Reason", "\(letter.reason): \(Self.words(for: letter))")
+        line("Reason", "\(letter.reason): \(letter.explanation)")
         line("Error", letter.errorType.map { type in letter.errorMessage.map { "\(type): \($0)" } ?? type })
         line("Attempts", String(letter.attempts))
         line("First", moment(letter.firstFailedAt))
@@ -116,18 +116,6 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
             lines.append(SafeText.block(String(decoding: letter.body, as: UTF8.self)))
         }
         return lines
-    }
-
-    static func words(for letter: DeadLetter) -> String {
-        switch letter.reason.rawValue {
-        case "exhausted": "it failed \(letter.attempts) times, and its retry policy allows no more"
-        case "permanent": "its handler said that trying again cannot help"
-        case "poison": "it cannot be read; no handler was called"
-        case "unhandled": "no handler of this service takes its type"
-        case "expired": "it waited too long"
-        case "crash": "its consumer died again and again while it had this message"
-        default: "the broker moved it"
-        }
     }
 }
 

@@ -8,13 +8,17 @@ struct DevCommand: AsyncParsableCommand {
         commandName: "dev",
         abstract: "The whole reference system on this machine: broker, services, mail sink, partner.",
         discussion: """
-            Everything listens on loopback ports of its own; nothing of a RabbitMQ that is installed here is touched.
-            Ctrl-C stops everything and leaves no process behind. Data in .harebell/dev is kept between runs.
+            Everything listens on loopback ports of its own; nothing of a RabbitMQ
+            that is installed here is touched. Ctrl-C stops everything and leaves no
+            process behind. Data in .harebell/dev is kept for the next run.
 
             Examples:
               harebell dev
-              harebell dev --exit-after-demo          for scripts: exit code 0 if every promise was kept
-              harebell dev partner fail 20s           from another terminal, in the same directory
+              harebell dev --reset              forget what earlier runs kept
+              harebell dev --exit-after-demo    exit code 0 if all promises were kept
+
+            From another terminal, in the same directory:
+              harebell dev partner fail 20s
               harebell dev broker kill
               harebell dev status
             """,

@@ -14,6 +14,8 @@ struct DevRunCommand: AsyncParsableCommand {
     var noDemo = false
     @Flag(help: "Print every line that the services write.")
     var logs = false
+    @Flag(help: "Forget what earlier runs kept: loans, messages, mails and receipts.")
+    var reset = false
     @Option(help: "The port of the payout API; a free one unless given.")
     var port: Int?
     @Option(help: "Where data is kept.")
@@ -26,6 +28,7 @@ struct DevRunCommand: AsyncParsableCommand {
 
     func run() async throws {
         var configuration = DevelopmentConfiguration(directory: directory)
+        configuration.forgets = reset
         if let port { configuration.payoutPort = port }
         let system = DevelopmentSystem(configuration, logger: Tool.logger)
         let events = system.events()

@@ -1,3 +1,4 @@
+import AMQP
 import HarebellDevelopment
 import NIOCore
 import NIOPosix
@@ -48,6 +49,40 @@ import Testing
             #expect(try await broker.queues(in: "orders/2").isEmpty)
             await broker.stop()
             await #expect(throws: DevelopmentError.self) { try await broker.restart() }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `a node that is stopped in order and started again keeps durable queues and persistent messages`() async throws
+    {
+        try await withTemporaryDirectory { directory in
+            let first = try await PrivateBroker.start(in: directory, management: false, logger: quietLogger)
+            let before = try await AMQPConnection.connect(AMQPConfiguration(uri: first.url), logger: quietLogger)
+            let channel = try await before.openChannel(confirms: true)
+            var properties = BasicProperties()
+            properties.deliveryMode = 2
+            for queue in ["quorum", "classic"] {
+                _ = try await channel.declareQueue(queue, arguments: ["x-queue-type": .string(queue)])
+                for number in 0..<20 as Range<UInt8> {
+                    try await channel.publish(
+                        OutgoingMessage(exchange: "", routingKey: queue, properties: properties, body: [number]))
+                }
+            }
+            await before.close()
+            await first.stop(grace: .seconds(30))
+
+            let second = try await PrivateBroker.start(in: directory, management: false, logger: quietLogger)
+            #expect(second.password == first.password)
+            let after = try await AMQPConnection.connect(AMQPConfiguration(uri: second.url), logger: quietLogger)
+            for queue in ["quorum", "classic"] {
+                let reading = try await after.openChannel()
+                #expect(try await reading.declareQueue(queue, passive: true).messageCount == 20)
+                for number in 0..<20 as Range<UInt8> {
+                    #expect(try await reading.get(queue)?.body == [number], "\(queue)")
+                }
+            }
+            await after.close()
+            await second.stop()
         }
     }
 

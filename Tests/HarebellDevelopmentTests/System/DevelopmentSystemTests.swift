@@ -108,6 +108,21 @@ import Testing
         }
     }
 
+    @Test func `a reset removes what earlier runs kept, and nothing else`() async throws {
+        try await withTemporaryDirectory { directory in
+            let state = try StateDirectory(directory)
+            defer { state.close() }
+            let kept = ["notes.txt", "lock"]
+            let removed = ["broker", "mail", "pdf", "payout.sqlite", "payout.sqlite-wal"]
+            for name in removed + kept where access(state.folder(name), F_OK) != 0 {
+                #expect(creat(state.folder(name), 0o600) >= 0)
+            }
+            try state.removeData()
+            for name in removed { #expect(access(state.folder(name), F_OK) != 0, "\(name)") }
+            for name in kept { #expect(access(state.folder(name), F_OK) == 0, "\(name)") }
+        }
+    }
+
     @Test func `commands survive their way to the running system`() throws {
         for behavior in [
             PartnerBehavior.ok, .fail(for: nil), .fail(for: .seconds(20)), .retryAfter(.milliseconds(1500)), .reject,
