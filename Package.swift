@@ -51,6 +51,7 @@ let package = Package(
         .executable(name: "pdf-worker", targets: ["PDFWorker"]),
         .executable(name: "partner-worker", targets: ["PartnerWorker"]),
         .executable(name: "example-subscriber", targets: ["ExampleSubscriber"]),
+        .executable(name: "amqp-fuzz", targets: ["AMQPFuzz"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -141,10 +142,15 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .executableTarget(
+            name: "AMQPFuzz", dependencies: ["AMQP", "CLibFuzzer"], path: "Tests/AMQPFuzz", exclude: ["Corpus"],
+            swiftSettings: strict),
         .testTarget(
             name: "AMQPTests",
             dependencies: [
-                "AMQP", "TestSupport", logging, nioSSL, .product(name: "NIOEmbedded", package: "swift-nio"),
+                "AMQP", "TestSupport", logging, nioSSL,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(

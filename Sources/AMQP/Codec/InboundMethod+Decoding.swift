@@ -9,6 +9,11 @@ extension InboundMethod {
             throw AMQPError(.protocolViolation, "a method frame is too short", replyCode: 501)
         }
         let number = UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self))
+        // The library would decode the tables of a client's methods too, unchecked.
+        guard !Self.isClientMethod(number) else {
+            let name = amqp_method_name(number).map { String(cString: $0) } ?? "\(number)"
+            throw AMQPError(.protocolViolation, "a broker does not send \(name)", replyCode: 503)
+        }
         let arguments = UnsafeRawBufferPointer(rebasing: payload[4...])
         if number == AMQP_CONNECTION_START_METHOD { try Self.checkStart(arguments) }
         var decoded: UnsafeMutableRawPointer?
@@ -27,6 +32,17 @@ extension InboundMethod {
             throw AMQPError(.protocolViolation, "a broker does not send \(name)", replyCode: 503)
         }
         self = method
+    }
+
+    /// Whether a method that has a table is one that only clients send.
+    private static func isClientMethod(_ number: UInt32) -> Bool {
+        switch number {
+        case AMQP_CONNECTION_START_OK_METHOD, AMQP_EXCHANGE_DECLARE_METHOD, AMQP_EXCHANGE_BIND_METHOD,
+            AMQP_EXCHANGE_UNBIND_METHOD, AMQP_QUEUE_DECLARE_METHOD, AMQP_QUEUE_BIND_METHOD, AMQP_QUEUE_UNBIND_METHOD,
+            AMQP_BASIC_CONSUME_METHOD:
+            true
+        default: false
+        }
     }
 
     private static func checkStart(_ arguments: UnsafeRawBufferPointer) throws(AMQPError) {

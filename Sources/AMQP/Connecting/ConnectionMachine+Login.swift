@@ -3,8 +3,11 @@ import NIOCore
 
 extension ConnectionMachine {
     /// A broker that does not speak 0-9-1 answers with the version it speaks (AMQP 0-9-1 §4.2.2).
-    func refuseProtocolHeader(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) {
-        guard bytes.count >= 4, bytes.prefix(4).elementsEqual("AMQP".utf8) else { return }
+    ///
+    /// - Returns: whether this may become such an answer when the rest has arrived.
+    func refuseProtocolHeader(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Bool {
+        guard !bytes.isEmpty, bytes.prefix(4).elementsEqual("AMQP".utf8.prefix(bytes.count)) else { return false }
+        guard bytes.count >= 8 else { return true }
         let version = bytes.dropFirst(5).prefix(3).map(String.init).joined(separator: ".")
         throw AMQPError(.protocolViolation, "the broker speaks AMQP \(version), not 0-9-1")
     }

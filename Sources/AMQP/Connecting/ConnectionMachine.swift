@@ -120,7 +120,7 @@ struct ConnectionMachine: Sendable {
         let pool = DecodingPool()
         var offset = 0
         do throws(AMQPError) {
-            if case .start = phase { try refuseProtocolHeader(bytes) }
+            if case .start = phase, try refuseProtocolHeader(bytes) { return 0 }
             while !isOver, let frame = try scanner.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...])) {
                 try receive(frame, pool, now: now)
                 offset += frame.size
