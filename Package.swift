@@ -160,7 +160,7 @@ let package = Package(
             name: "HarebellRabbitMQTests",
             dependencies: [
                 "AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", "HarebellTesting", "TestSupport",
-                logging, serviceLifecycle,
+                logging, serviceLifecycle, unixSignals,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -22,7 +22,7 @@ public struct Host: Sendable {
     /// The settings as a reader of swift-configuration; ``read(_:)`` reports problems better.
     public var configuration: ConfigReader { sources.reader }
 
-    /// The connections to the broker; ``run(_:)`` runs them.
+    /// The connections to the broker; ``run(_:)-([Service])`` runs them.
     public let transport: RabbitMQTransport
 
     let settings: HostSettings

@@ -114,7 +114,7 @@ final class TestSystem: Sendable {
     }
 
     func run() async throws {
-        let services: [any Service] = [TransportRun(transport: transport)] + services.withLock { $0 }
+        let services: [any Service] = [transport] + services.withLock { $0 }
         let group = ServiceGroup(configuration: .init(services: services, logger: quietLogger))
         self.group.withLock { $0 = group }
         do {
@@ -227,12 +227,6 @@ final class TestSystem: Sendable {
             return condition(depths)
         }
     }
-}
-
-private struct TransportRun: Service {
-    let transport: RabbitMQTransport
-
-    func run() async throws { try await transport.run() }
 }
 
 /// Builds a system, runs it, and stops it when the body is done.

@@ -15,6 +15,12 @@ import Testing
         #expect(headers.fields.map(\.name) == ["webhook-id", "webhook-timestamp", "webhook-signature"])
     }
 
+    @Test func `the example of the landing page is accepted`() throws {
+        let secret = StandardWebhooks.Secret.random()
+        let headers = StandardWebhooks.Signer(secret: secret).sign(id: id, timestamp: time, body: body)
+        try StandardWebhooks.Verifier(secrets: [secret]).verify(headers, body: body, now: time + 10)
+    }
+
     @Test func `a signature is accepted within five minutes`() throws {
         let verifier = StandardWebhooks.Verifier(secrets: [try .init(secretText)])
         let headers = StandardWebhooks.Headers(id: id, timestamp: String(time), signature: signature)

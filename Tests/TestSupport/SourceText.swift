@@ -17,13 +17,18 @@ public enum SourceText {
         try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 
+    /// The paths of all Swift files below a folder.
+    public static func files(below folder: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: root.appending(path: folder).path)
+            .filter { $0.hasSuffix(".swift") }.sorted().map { folder + "/" + $0 }
+    }
+
     /// The lines of code of all Swift files below a folder, without those that are comments.
     public static func code(below folder: String) throws -> [Line] {
-        let files = try FileManager.default.subpathsOfDirectory(atPath: root.appending(path: folder).path)
-        return try files.filter { $0.hasSuffix(".swift") }.sorted().flatMap { path in
-            try file(folder + "/" + path).split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+        try files(below: folder).flatMap { path in
+            try file(path).split(separator: "\n", omittingEmptySubsequences: false).enumerated()
                 .filter { !$0.element.drop { $0 == " " }.hasPrefix("//") }
-                .map { Line(place: "\(folder)/\(path):\($0.offset + 1)", text: String($0.element)) }
+                .map { Line(place: "\(path):\($0.offset + 1)", text: String($0.element)) }
         }
     }
 

@@ -1,13 +1,13 @@
+public import ServiceLifecycle
+
 /// Carries events between services: RabbitMQ in production, memory in tests.
-public protocol Transport: Sendable {
+///
+/// Its `run()` is the root task of the connections and ends after graceful shutdown or cancellation. A worker does not
+/// run it: the application runs the transport as a service of its own, started before the workers and stopped after
+/// them.
+public protocol Transport: Service {
     /// The receiving end that ``open(_:)`` makes.
     associatedtype Endpoint: TransportEndpoint
-
-    /// The root task of the connections; ends after graceful shutdown or cancellation.
-    ///
-    /// A worker does not run it: the application runs the transport as a service of its own, started before the
-    /// workers and stopped after them.
-    func run() async throws
 
     /// Publishes an event to all its subscribers; it is durable when this returns.
     ///
