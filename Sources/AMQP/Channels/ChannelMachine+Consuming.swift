@@ -15,7 +15,9 @@ extension ChannelMachine {
         self.call(.basicQos(prefetch: prefetch), Call(id: 0, kind: .basicQosOK, listener: .silent), &out)
         let waiting = calls.count
         self.call(method, call, &out)
-        if calls.count > waiting { consumers[tag] = Consumer(queue: deliveries) }
+        guard calls.count > waiting else { return }
+        consumers[tag] = Consumer(queue: deliveries)
+        mostUnsettled = prefetch == 0 ? nil : mostUnsettled.map { $0 + 4 * Int(prefetch) }
     }
 
     /// Notes that a tag is ours to settle.
@@ -24,6 +26,12 @@ extension ChannelMachine {
             throw AMQPError(
                 .protocolViolation, "the broker sent delivery tag \(tag) on channel \(number) out of order",
                 replyCode: 503)
+        }
+        if let mostUnsettled, window.outstanding > mostUnsettled {
+            throw AMQPError(
+                .protocolViolation,
+                "the broker delivered \(window.outstanding) unsettled messages on channel \(number), far more than the "
+                    + "prefetch of its consumers", replyCode: 506)
         }
     }
 

@@ -40,6 +40,11 @@ struct ChannelMachine: Sendable {
         var inbox: [ReceivedMessage] = []
     }
 
+    /// How many more deliveries than asked for are put up with.
+    ///
+    /// A quorum queue that loses sight of its consumer for a moment hands the same messages out once more.
+    static let surplus = 64
+
     let number: UInt16
     /// Tells this channel from an earlier one of the same number.
     let epoch: UInt64
@@ -50,6 +55,8 @@ struct ChannelMachine: Sendable {
     var window = SettlementWindow()
     var consumers: [String: Consumer] = [:]
     var withInbox: [String] = []
+    /// How many unsettled deliveries the consumers allow; `nil` when one of them sets no limit.
+    var mostUnsettled: Int? = ChannelMachine.surplus
     var closeWaiters: [CloseWaiter] = []
     /// Nobody holds the channel's handle; why it ended need not be remembered.
     var isOrphan = false
@@ -59,7 +66,7 @@ struct ChannelMachine: Sendable {
         self.number = number
         self.epoch = epoch
         self.hasConfirms = hasConfirms
-        content = ContentAssembly(maximumBodySize: maximumBodySize)
+        content = ContentAssembly(channel: number, maximumBodySize: maximumBodySize)
     }
 
     // MARK: Calls
@@ -136,12 +143,17 @@ struct ChannelMachine: Sendable {
         case stays
         /// The channel is gone; its number is free.
         case gone(AMQPError?)
+        /// The broker wants no content on it, or wants it again.
+        case flow(isActive: Bool)
     }
 
     mutating func receive(_ method: InboundMethod, _ out: inout Output) throws(AMQPError) -> Disposition {
         // A channel.close may cut a message short; nothing else may come between its frames.
         guard content.isIdle || method.isClose else {
-            throw AMQPError(.protocolViolation, "the broker sent a method inside a message", replyCode: 505)
+            throw AMQPError(
+                .protocolViolation,
+                "the broker sent \(method.name) on channel \(number) where content frames of a message were due",
+                replyCode: 505)
         }
         switch method {
         case .basicDeliver(let info): try content.begin(.deliver(info))
@@ -152,7 +164,9 @@ struct ChannelMachine: Sendable {
         case .basicAck(let tag, let multiple): try confirm(tag, multiple, isAck: true, &out)
         case .basicNack(let tag, let multiple): try confirm(tag, multiple, isAck: false, &out)
         case .basicCancel(let tag): brokerCancelled(tag, &out)
-        case .channelFlow(let active): out.send(.channelFlowOK(active: active), channel: number)
+        case .channelFlow(let active):
+            out.send(.channelFlowOK(active: active), channel: number)
+            return .flow(isActive: active)
         case .reply(let reply, let kind): try answer(reply, kind, &out)
         case .channelClose(let payload):
             out.send(.channelCloseOK, channel: number)
@@ -164,7 +178,8 @@ struct ChannelMachine: Sendable {
             return .gone(nil)
         default:
             throw AMQPError(
-                .protocolViolation, "the broker sent a connection's method on channel \(number)", replyCode: 503)
+                .protocolViolation,
+                "the broker sent \(method.name), a method of the connection, on channel \(number)", replyCode: 503)
         }
         return .stays
     }
@@ -198,7 +213,9 @@ struct ChannelMachine: Sendable {
         }
         guard hasConfirms, isKnown else {
             throw AMQPError(
-                .protocolViolation, "the broker confirmed publish \(tag) on channel \(number), which was never sent",
+                .protocolViolation,
+                "the broker sent \(isAck ? "basic.ack" : "basic.nack") for publish \(tag) on channel \(number), "
+                    + "which was never sent",
                 replyCode: 503)
         }
     }
@@ -211,6 +228,7 @@ struct ChannelMachine: Sendable {
         switch content.purpose {
         case .deliver(let info): try deliver(message(info), &out)
         case .get(let info):
+            mostUnsettled = mostUnsettled.map { $0 + 1 }
             try note(info.deliveryTag)
             let call = calls.removeFirst()
             guard case .waiting(let waiter) = call.listener else { return release(info.deliveryTag, &out) }

@@ -30,9 +30,11 @@ struct ContentAssembly: Sendable {
     private var content: Content?
     private var remaining: UInt64 = 0
     private var isDropping = false
+    private let channel: UInt16
     private let maximumBodySize: Int
 
-    init(maximumBodySize: Int) {
+    init(channel: UInt16 = 1, maximumBodySize: Int) {
+        self.channel = channel
         self.maximumBodySize = maximumBodySize
     }
 
@@ -40,23 +42,23 @@ struct ContentAssembly: Sendable {
         if case .idle = state { true } else { false }
     }
 
-    private static func violation(_ what: String, _ code: UInt16) -> AMQPError {
-        AMQPError(.protocolViolation, "the broker sent \(what)", replyCode: code)
+    private func violation(_ what: String, _ code: UInt16) -> AMQPError {
+        AMQPError(.protocolViolation, "the broker sent \(what) on channel \(channel)", replyCode: code)
     }
 
     /// A method that announces content.
     mutating func begin(_ purpose: Purpose) throws(AMQPError) {
-        guard isIdle else { throw Self.violation("a method inside a message", 505) }
+        guard isIdle else { throw violation("a method inside a message", 505) }
         state = .header(purpose)
     }
 
     /// A content-header frame; returns the message if it has no body.
     mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Content? {
         guard case .header(let purpose) = state else {
-            throw Self.violation("a content header that no method announced", 505)
+            throw violation("a content header that no method announced", 505)
         }
         guard payload.count >= 14, UInt16(bigEndian: payload.loadUnaligned(as: UInt16.self)) == 60 else {
-            throw Self.violation("a content header of another class than basic", 501)
+            throw violation("a content header of another class than basic", 501)
         }
         let size = UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
         content = Content(purpose: purpose, properties: Array(payload[12...]), body: [], size: size)
@@ -72,9 +74,9 @@ struct ContentAssembly: Sendable {
 
     /// A body frame; returns the message if it was the last.
     mutating func body(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Content? {
-        guard case .body = state else { throw Self.violation("a content body without its header", 505) }
+        guard case .body = state else { throw violation("a content body without its header", 505) }
         guard UInt64(payload.count) <= remaining else {
-            throw Self.violation("a body longer than its header says", 501)
+            throw violation("a body longer than its header says", 501)
         }
         remaining -= UInt64(payload.count)
         if !isDropping { content?.body.append(contentsOf: payload) }

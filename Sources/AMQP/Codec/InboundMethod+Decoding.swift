@@ -6,32 +6,42 @@ extension InboundMethod {
     /// Tables are checked before the library sees them; everything is copied before `pool` is recycled.
     init(payload: UnsafeRawBufferPointer, pool: borrowing DecodingPool, names: inout NameCache) throws(AMQPError) {
         guard payload.count >= 4 else {
-            throw AMQPError(.protocolViolation, "a method frame is too short", replyCode: 501)
+            throw AMQPError(.protocolViolation, "the broker sent a method without its number", replyCode: 501)
         }
         let number = UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self))
         // The library would decode the tables of a client's methods too, unchecked.
         guard !Self.isClientMethod(number) else {
-            let name = amqp_method_name(number).map { String(cString: $0) } ?? "\(number)"
-            throw AMQPError(.protocolViolation, "a broker does not send \(name)", replyCode: 503)
+            throw AMQPError(
+                .protocolViolation, "the broker sent \(Self.name(number)), which only clients send", replyCode: 503)
         }
         let arguments = UnsafeRawBufferPointer(rebasing: payload[4...])
         if number == AMQP_CONNECTION_START_METHOD { try Self.checkStart(arguments) }
         var decoded: UnsafeMutableRawPointer?
         let status = amqp_decode_method(number, pool.pointer, amqp_bytes_t(borrowing: arguments), &decoded)
         guard status == 0, let decoded else {
-            let name = amqp_method_name(number).map { String(cString: $0) } ?? "\(number >> 16).\(number & 0xFFFF)"
+            let name = Self.name(number)
             let isUnknown =
                 status == AMQP_STATUS_UNKNOWN_METHOD.rawValue || status == AMQP_STATUS_UNKNOWN_CLASS.rawValue
             throw AMQPError(
                 .protocolViolation,
-                isUnknown ? "unknown method \(name)" : "the arguments of \(name) cannot be decoded",
+                isUnknown
+                    ? "the broker sent the unknown method \(name)" : "the broker sent a \(name) that cannot be decoded",
                 replyCode: isUnknown ? 503 : 502)
         }
         guard let method = Self.decode(number, decoded, &names) else {
-            let name = amqp_method_name(number).map { String(cString: $0) } ?? "\(number)"
-            throw AMQPError(.protocolViolation, "a broker does not send \(name)", replyCode: 503)
+            throw AMQPError(
+                .protocolViolation, "the broker sent \(Self.name(number)), which only clients send", replyCode: 503)
         }
         self = method
+    }
+
+    /// The name as the specification writes it, or the numbers of class and method.
+    private static func name(_ number: UInt32) -> String {
+        guard let constant = amqp_method_name(number).map({ String(cString: $0) }) else {
+            return "\(number >> 16).\(number & 0xFFFF)"
+        }
+        let words = constant.lowercased().split(separator: "_").dropFirst().dropLast()
+        return (words.first ?? "") + "." + words.dropFirst().joined(separator: "-")
     }
 
     /// Whether a method that has a table is one that only clients send.
@@ -49,9 +59,11 @@ extension InboundMethod {
         var scanner = WireScanner(arguments)
         do {
             try scanner.skip(2, "connection.start")
-            try scanner.table("the server's properties")
+            try scanner.table("its table of server properties")
         } catch {
-            throw AMQPError(.protocolViolation, error.message, replyCode: 502)
+            throw AMQPError(
+                .protocolViolation, "the broker sent a connection.start that cannot be decoded: \(error.message)",
+                replyCode: 502)
         }
     }
 

@@ -16,6 +16,8 @@ final class ConnectAttempt: Sendable {
     }
 
     private let state = NIOLockedValueBox(State.idle)
+    /// The connection that is being made, to tell how far it got.
+    private let latest = NIOLockedValueBox<ConnectionCore?>(nil)
     private let configuration: AMQPConfiguration
     private let host: AMQPConfiguration.Host
     private let tls: NIOSSLContext?
@@ -57,6 +59,7 @@ final class ConnectAttempt: Sendable {
             return (continuation, channels)
         }
         guard let (continuation, channels) = pending else { return }
+        latest.withLockedValue { $0 = nil }
         if case .failure = result {
             for channel in channels { channel.close(promise: nil) }
         }
@@ -77,10 +80,12 @@ final class ConnectAttempt: Sendable {
         let timeout = TimeAmount(configuration.connectTimeout)
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let deadline = eventLoop.scheduleTask(in: timeout) {
+            let progress = self.latest.withLockedValue { $0 }?.read { $0.progress } ?? "TCP did not connect"
             self.settle(
                 .failure(
                     AMQPError(
-                        .connectionFailed, "\(self.host) did not answer within \(self.configuration.connectTimeout)")))
+                        .connectionFailed,
+                        "\(self.host) did not answer within \(self.configuration.connectTimeout): \(progress)")))
         }
         ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
@@ -107,10 +112,11 @@ final class ConnectAttempt: Sendable {
                 openWaiter: .closure { result in
                     deadline.cancel()
                     guard let core = core.withLockedValue({ $0.take() }) else { return }
-                    self.settle(result.map { core })
+                    self.settle(result.map { core }.mapError { $0.naming(self.host) })
                 })
             let made = ConnectionCore(machine, eventLoop: channel.eventLoop, logger: logger)
             core.withLockedValue { $0 = made }
+            latest.withLockedValue { $0 = made }
             if let tls { try channel.pipeline.syncOperations.addHandler(tlsHandler(tls)) }
             let handler = ConnectionHandler(core: made, usesTLS: tls != nil)
             made.attach(handler)
@@ -123,6 +129,13 @@ final class ConnectAttempt: Sendable {
         // An address cannot be asked for by name; the certificate is verified against it all the same.
         let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
+    }
+}
+
+extension AMQPError {
+    /// The error with the host it is about in front.
+    func naming(_ host: AMQPConfiguration.Host) -> AMQPError {
+        AMQPError(code, "\(host): \(message)", replyCode: replyCode, underlying: underlying)
     }
 }
 

@@ -163,6 +163,7 @@ extension ConnectionMachine {
         if let error { out.effects.append(.log(.warning, "the broker closed channel \(number): \(error)")) }
         let cause = error ?? AMQPError(.closed, "the channel was closed")
         abandonGated(cause) { $0.channel.epoch == epoch }
+        if stoppedChannels.remove(number) != nil { openGate() }
     }
 
     // MARK: Settling

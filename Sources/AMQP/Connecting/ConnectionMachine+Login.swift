@@ -2,16 +2,6 @@ import Logging
 import NIOCore
 
 extension ConnectionMachine {
-    /// A broker that does not speak 0-9-1 answers with the version it speaks (AMQP 0-9-1 §4.2.2).
-    ///
-    /// - Returns: whether this may become such an answer when the rest has arrived.
-    func refuseProtocolHeader(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Bool {
-        guard !bytes.isEmpty, bytes.prefix(4).elementsEqual("AMQP".utf8.prefix(bytes.count)) else { return false }
-        guard bytes.count >= 8 else { return true }
-        let version = bytes.dropFirst(5).prefix(3).map(String.init).joined(separator: ".")
-        throw AMQPError(.protocolViolation, "the broker speaks AMQP \(version), not 0-9-1")
-    }
-
     mutating func receiveOnConnection(_ method: InboundMethod, now: NIODeadline) throws(AMQPError) {
         switch (method, phase) {
         case (.connectionStart(let major, let minor, let properties, let mechanisms), .start):
@@ -35,7 +25,17 @@ extension ConnectionMachine {
             out.effects.append(.log(.notice, "the broker takes publishes again"))
             openGate()
         default:
-            throw AMQPError(.protocolViolation, "the broker sent an unexpected method on channel 0", replyCode: 503)
+            throw AMQPError(
+                .protocolViolation, "the broker sent \(method.name) on channel 0, where \(expected)", replyCode: 503)
+        }
+    }
+
+    private var expected: String {
+        switch phase {
+        case .start: "connection.start was due"
+        case .tune: "connection.tune was due"
+        case .openOK: "connection.open-ok was due"
+        case .open, .closing, .over: "it has no place"
         }
     }
 
@@ -43,7 +43,7 @@ extension ConnectionMachine {
         _ major: UInt8, _ minor: UInt8, _ properties: FieldTable, _ mechanisms: String
     ) throws(AMQPError) {
         guard major == 0, minor == 9 else {
-            throw AMQPError(.protocolViolation, "the broker speaks AMQP \(major)-\(minor), not 0-9-1")
+            throw AMQPError(.protocolViolation, "the broker speaks AMQP \(major)-\(minor), not 0-9")
         }
         serverProperties = properties
         let mechanism: String
@@ -57,7 +57,8 @@ extension ConnectionMachine {
             response = []
         }
         guard mechanisms.split(separator: " ").contains(where: { $0 == mechanism }) else {
-            throw AMQPError(.authenticationRefused, "the broker does not offer \(mechanism), only \(mechanisms)")
+            throw AMQPError(
+                .authenticationRefused, "the broker does not offer \(mechanism), only: \(mechanisms.prefix(120))")
         }
         let method = OutboundMethod.connectionStartOK(
             properties: clientProperties, mechanism: mechanism, response: response)

@@ -1,9 +1,10 @@
+import Logging
 import NIOCore
 
 extension ConnectionMachine {
     /// Publishes a message, now or when the gate opens; the waiter is told once.
     ///
-    /// The gate is shut while the broker blocks publishing and while too many bytes wait for the network.
+    /// The gate is shut while the broker blocks or stops publishing and while too many bytes wait for the network.
     mutating func publish(
         _ message: OutgoingMessage, on id: ChannelID, _ waiter: PublishWaiter, deadline: NIODeadline?,
         isCancelled: Bool
@@ -18,7 +19,19 @@ extension ConnectionMachine {
         wantWake()
     }
 
-    private var isGateOpen: Bool { blockedReason == nil && !isOverHighWater }
+    private var isGateOpen: Bool { blockedReason == nil && !isOverHighWater && stoppedChannels.isEmpty }
+
+    /// The broker stops or resumes content on a channel (AMQP 0-9-1 §1.5.2.3).
+    ///
+    /// The gate is one for the connection, since publishes leave in the order of the calls.
+    mutating func setFlow(_ isActive: Bool, on number: UInt16) {
+        if isActive { stoppedChannels.remove(number) } else { stoppedChannels.insert(number) }
+        out.effects.append(
+            .log(
+                .notice, "the broker \(isActive ? "resumes" : "stops") publishing by channel.flow on channel \(number)")
+        )
+        openGate()
+    }
 
     private mutating func send(
         _ message: OutgoingMessage, on id: ChannelID, _ waiter: PublishWaiter, _ deadline: NIODeadline?

@@ -40,6 +40,7 @@ struct ConnectionMachine: Sendable {
     private var held = ByteBuffer()
     var heartbeat: HeartbeatClock?
     var openWaiter: Waiter<Result<Void, AMQPError>>?
+    private var isConnected = false
     var closeWaiters: [(id: UInt64, waiter: Waiter<AMQPError?>)] = []
     var closeDeadline: NIODeadline?
 
@@ -61,6 +62,8 @@ struct ConnectionMachine: Sendable {
     /// Publishes that wait for the gate, in order.
     var gated = CircularBuffer<Gated>()
     var isOverHighWater = false
+    /// Channels on which the broker wants no content at the moment (channel.flow).
+    var stoppedChannels: Set<UInt16> = []
     var bytesInFlight = 0
     private var isWakeWanted = false
     private var isWakeScheduled = false
@@ -90,10 +93,22 @@ struct ConnectionMachine: Sendable {
         }
     }
 
+    /// How far the login got, for whoever gives up waiting for it.
+    var progress: String {
+        switch phase {
+        case .start where !isConnected: configuration.tls == nil ? "TCP did not connect" : "TCP and TLS did not connect"
+        case .start: "it was connected, but sent no connection.start"
+        case .tune: "the credentials were sent, but no connection.tune came"
+        case .openOK: "the login was accepted, but no connection.open-ok came"
+        case .open, .closing, .over: "it was connected"
+        }
+    }
+
     // MARK: Bytes in
 
     /// The socket is connected (and encrypted, with TLS).
     mutating func connected() {
+        isConnected = true
         out.frames.writeProtocolHeader()
         wantWake()
     }
@@ -110,17 +125,32 @@ struct ConnectionMachine: Sendable {
         held = ByteBuffer()
         let consumed = input.withUnsafeReadableBytes { receive($0, now: now) }
         input.moveReaderIndex(forwardBy: consumed)
-        if input.readableBytes > 0, !isOver { held = input }
+        if input.readableBytes > 0, !isOver {
+            // What was read before it must go: a stream that never pauses at the end of a frame would be kept whole.
+            input.discardReadBytes()
+            held = input
+        }
         for number in withDeliveries { channels[Int(number)]?.flushDeliveries(&out) }
         withDeliveries.removeAll(keepingCapacity: true)
+        refuseUnreadAnswers()
         wantWake()
+    }
+
+    /// Each answer costs the peer a few bytes; one that keeps asking and reads nothing must not cost us our memory.
+    private mutating func refuseUnreadAnswers() {
+        guard out.unsentAnswers > Self.highWater, !isOver else { return }
+        finish(
+            AMQPError(
+                .protocolViolation,
+                "the broker goes on asking while \(out.unsentAnswers) bytes of answers wait to be read by it",
+                replyCode: 506))
     }
 
     private mutating func receive(_ bytes: UnsafeRawBufferPointer, now: NIODeadline) -> Int {
         let pool = DecodingPool()
         var offset = 0
         do throws(AMQPError) {
-            if case .start = phase, try refuseProtocolHeader(bytes) { return 0 }
+            if case .start = phase, try Greeting.isIncomplete(bytes) { return 0 }
             while !isOver, let frame = try scanner.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...])) {
                 try receive(frame, pool, now: now)
                 offset += frame.size
@@ -170,7 +200,11 @@ struct ConnectionMachine: Sendable {
         try check(number)
         let disposition = try channels[Int(number)]?.receive(method, &out)
         noteDeliveries(number)
-        if case .gone(let error) = disposition { end(number, error) }
+        switch disposition {
+        case .gone(let error): end(number, error)
+        case .flow(let isActive): setFlow(isActive, on: number)
+        case .stays, nil: break
+        }
     }
 
     /// A frame or method that breaks the protocol: say why, and end the connection.
@@ -190,7 +224,11 @@ struct ConnectionMachine: Sendable {
         switch phase {
         case .closing: finish(nil)
         case .start, .tune, .openOK:
-            finish(error ?? AMQPError(.connectionFailed, "the broker hung up during the login"))
+            // A reset says no more than an end; what TLS has to say stays.
+            let isEnd = error.map { $0.code == .connectionClosed } ?? true
+            let end = AMQPError(
+                .connectionFailed, "the broker hung up during the login", underlying: error?.underlying)
+            finish(isEnd ? end : error)
         default: finish(error ?? AMQPError(.connectionClosed, "the broker hung up without a word"))
         }
     }
@@ -244,7 +282,7 @@ struct ConnectionMachine: Sendable {
         guard !isWriting else { return nil }
         flushAcknowledgements()
         guard out.frames.batch.readableBytes > 0 else { return nil }
-        let batch = out.frames.take()
+        let batch = out.takeBatch()
         bytesInFlight += batch.readableBytes
         return batch
     }

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 
 /// What a state machine wants done outside of the connection's lock.
 enum Effect: Sendable {
@@ -17,6 +18,14 @@ enum Effect: Sendable {
 struct Output: Sendable {
     var frames = FrameWriter()
     var effects: [Effect] = []
+
+    /// How many bytes of ``send(_:channel:)`` are in the batch; it grows only while the peer reads nothing.
+    private(set) var unsentAnswers = 0
+
+    mutating func takeBatch() -> ByteBuffer {
+        unsentAnswers = 0
+        return frames.take()
+    }
 
     mutating func takeEffects() -> [Effect] {
         guard !effects.isEmpty else { return [] }
@@ -38,8 +47,10 @@ struct Output: Sendable {
 
     /// Writes a method whose arguments are known to fit.
     mutating func send(_ method: OutboundMethod, channel: UInt16) {
+        let before = frames.batch.readableBytes
         do {
             try frames.write(method, channel: channel)
+            unsentAnswers += frames.batch.readableBytes - before
         } catch {
             effects.append(.log(.error, "a method could not be encoded: \(error)"))
         }

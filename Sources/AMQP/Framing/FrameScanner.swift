@@ -38,7 +38,11 @@ struct FrameScanner: Sendable {
         try check(kind, channel, length)
         let size = length + Self.overhead
         guard bytes.count >= size else { return nil }
-        guard bytes[size - 1] == Self.end else { throw Self.violation("a frame does not end with 0xCE") }
+        guard bytes[size - 1] == Self.end else {
+            throw Self.violation(
+                "a \(kind) frame of \(length) bytes on channel \(channel) that ends with \(bytes[size - 1]), not with 206"
+            )
+        }
         return Frame(
             kind: kind, channel: channel, payload: UnsafeRawBufferPointer(rebasing: bytes[7..<7 + length]), size: size)
     }
@@ -46,22 +50,30 @@ struct FrameScanner: Sendable {
     private func check(_ kind: Frame.Kind, _ channel: UInt16, _ length: Int) throws(AMQPError) {
         let excess = kind == .header ? CodecLimits.headerExcess : 0
         guard length + Self.overhead <= frameMax + excess else {
-            throw Self.violation("a \(kind) frame of \(length) bytes exceeds the negotiated \(frameMax)")
+            throw Self.violation(
+                "a \(kind) frame of \(length) bytes on channel \(channel), above the negotiated \(frameMax)")
         }
         guard channel <= channelMax else {
-            throw Self.violation("a frame on channel \(channel), above the negotiated \(channelMax)", code: 504)
+            throw Self.violation(
+                "a \(kind) frame on channel \(channel), above the negotiated \(channelMax)", code: 504)
         }
         switch kind {
         case .heartbeat:
-            guard channel == 0, length == 0 else { throw Self.violation("a heartbeat with a channel or a payload") }
+            guard channel == 0, length == 0 else {
+                throw Self.violation("a heartbeat of \(length) bytes on channel \(channel), not an empty one on 0")
+            }
         case .method:
-            guard length >= 4 else { throw Self.violation("a method frame of \(length) bytes") }
+            guard length >= 4 else { throw Self.tooShort(kind, channel, length) }
         case .header:
-            guard length >= 14 else { throw Self.violation("a header frame of \(length) bytes") }
+            guard length >= 14 else { throw Self.tooShort(kind, channel, length) }
             guard channel > 0 else { throw Self.violation("a content header on channel 0") }
         case .body:
             guard channel > 0 else { throw Self.violation("a content body on channel 0") }
         }
+    }
+
+    private static func tooShort(_ kind: Frame.Kind, _ channel: UInt16, _ length: Int) -> AMQPError {
+        violation("a \(kind) frame of \(length) bytes on channel \(channel), too short to be one")
     }
 
     private static func violation(_ what: String, code: UInt16 = 501) -> AMQPError {

@@ -71,6 +71,7 @@ public final class AMQPClient: Sendable {
             } catch {
                 guard !isStopped else { return }
                 logger.warning("cannot reach the broker", metadata: ["error": "\(error)"])
+                if error.code == .authenticationRefused { rotation.refused() }
                 enter(.connecting(error))
             }
             failures += 1

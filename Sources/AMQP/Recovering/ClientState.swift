@@ -29,10 +29,11 @@ struct ClientState: Sendable {
 
     static let closedError = AMQPError(.closed, "the client was shut down")
 
-    /// The connection, or the error that there will be none, or neither yet.
+    /// The connection, or the error that there will be none, or neither yet: one that has just ended is none, though
+    /// the client has not turned to the next.
     var connection: Result<AMQPConnection, AMQPError>? {
         switch phase {
-        case .connected(let connection): .success(connection)
+        case .connected(let connection): connection.isOpen ? .success(connection) : nil
         case .closed: .failure(Self.closedError)
         case .connecting: nil
         }

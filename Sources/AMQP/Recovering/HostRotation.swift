@@ -6,6 +6,11 @@ struct HostRotation: Sendable {
         self.hosts = hosts
     }
 
+    /// The first host that answered refused the login; hosts are meant to share their users, but one may be wrong.
+    mutating func refused() {
+        hosts.append(hosts.removeFirst())
+    }
+
     /// The connection to a host broke.
     mutating func failed(_ host: AMQPConfiguration.Host) {
         guard let index = hosts.firstIndex(of: host) else { return }

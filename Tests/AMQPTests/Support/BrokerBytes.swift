@@ -28,11 +28,17 @@ struct BrokerBytes {
 
     static let emptyTable = bytes(UInt32(0))
 
-    static func start(mechanisms: String = "PLAIN AMQPLAIN", major: UInt8 = 0, minor: UInt8 = 9) -> [UInt8] {
+    /// A whole table, length included, of what 3.10.8 says about itself, cut short.
+    static var serverProperties: [UInt8] {
         let properties = short("version") + Array("S".utf8) + long("3.10.8")
-        return method(
-            0, 10, 10,
-            [major, minor] + bytes(UInt32(properties.count)) + properties + long(mechanisms) + long("en_US"))
+        return bytes(UInt32(properties.count)) + properties
+    }
+
+    static func start(
+        mechanisms: String = "PLAIN AMQPLAIN", major: UInt8 = 0, minor: UInt8 = 9,
+        properties: [UInt8] = serverProperties
+    ) -> [UInt8] {
+        method(0, 10, 10, [major, minor] + properties + long(mechanisms) + long("en_US"))
     }
 
     static func tune(channelMax: UInt16 = 2047, frameMax: UInt32 = 131_072, heartbeat: UInt16 = 60) -> [UInt8] {
@@ -58,13 +64,27 @@ struct BrokerBytes {
         method(channel, 60, 120, bytes(tag) + [multiple ? 1 : 0])
     }
 
-    static func deliver(_ channel: UInt16, tag: String, _ deliveryTag: UInt64, body: [UInt8]) -> [UInt8] {
-        method(channel, 60, 60, short(tag) + bytes(deliveryTag) + [0] + short("exchange") + short("key"))
-            + header(channel, size: UInt64(body.count)) + (body.isEmpty ? [] : frame(3, channel, body))
+    static func deliver(
+        _ channel: UInt16, tag: String, _ deliveryTag: UInt64, properties: [UInt8] = [0, 0], body: [UInt8]
+    ) -> [UInt8] {
+        deliverMethod(channel, tag: tag, deliveryTag)
+            + header(channel, size: UInt64(body.count), properties: properties)
+            + (body.isEmpty ? [] : frame(3, channel, body))
     }
 
-    static func header(_ channel: UInt16, size: UInt64, properties: [UInt8] = [0, 0]) -> [UInt8] {
-        frame(2, channel, bytes(UInt16(60)) + bytes(UInt16(0)) + bytes(size) + properties)
+    /// basic.deliver without the content that has to follow.
+    static func deliverMethod(_ channel: UInt16, tag: String, _ deliveryTag: UInt64) -> [UInt8] {
+        method(channel, 60, 60, short(tag) + bytes(deliveryTag) + [0] + short("exchange") + short("key"))
+    }
+
+    static func blocked(_ reason: String) -> [UInt8] { method(0, 10, 60, short(reason)) }
+    static let unblocked = method(0, 10, 61)
+    static let heartbeat = frame(8, 0, [])
+
+    static func header(
+        _ channel: UInt16, size: UInt64, properties: [UInt8] = [0, 0], classID: UInt16 = 60
+    ) -> [UInt8] {
+        frame(2, channel, bytes(classID) + bytes(UInt16(0)) + bytes(size) + properties)
     }
 
     static func returned(

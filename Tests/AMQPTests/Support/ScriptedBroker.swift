@@ -20,19 +20,30 @@ final class ScriptedBroker: Sendable {
     private let clients: NIOLockedValueBox<[any Channel]>
     /// The methods received so far.
     let received: Recorder<Method>
+    /// The same with their arguments.
+    let calls: Recorder<ReceivedCall>
     /// How many bytes came through, after TLS if there is one.
     let byteCount: NIOLockedValueBox<Int>
+    /// How many bytes of floods the network has taken.
+    let floodedBytes: NIOLockedValueBox<Int>
 
     var port: Int { server.localAddress?.port ?? 0 }
 
+    var host: AMQPConfiguration.Host { .init(name: "127.0.0.1", port: port) }
+
+    /// How many connections there were.
+    var connectionCount: Int { clients.withLockedValue { $0.count } }
+
     private init(
         _ server: any Channel, _ clients: NIOLockedValueBox<[any Channel]>, _ received: Recorder<Method>,
-        _ byteCount: NIOLockedValueBox<Int>
+        _ calls: Recorder<ReceivedCall>, _ byteCount: NIOLockedValueBox<Int>, _ floodedBytes: NIOLockedValueBox<Int>
     ) {
         self.server = server
         self.clients = clients
         self.received = received
+        self.calls = calls
         self.byteCount = byteCount
+        self.floodedBytes = floodedBytes
     }
 
     /// Logs in whoever comes, opens channels, and closes.
@@ -54,21 +65,34 @@ final class ScriptedBroker: Sendable {
     static func start(tls: NIOSSLContext? = nil, _ script: @escaping Script = wellBehaved) async throws
         -> ScriptedBroker
     {
+        try await start(tls: tls, reacting: { .send(script($0.method)) })
+    }
+
+    static func start(tls: NIOSSLContext? = nil, reacting script: @escaping Reaction.Script) async throws
+        -> ScriptedBroker
+    {
         let clients = NIOLockedValueBox<[any Channel]>([])
         let received = Recorder<Method>()
+        let calls = Recorder<ReceivedCall>()
         let byteCount = NIOLockedValueBox(0)
+        let floodedBytes = NIOLockedValueBox(0)
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                clients.withLockedValue { $0.append(channel) }
+                let number = clients.withLockedValue { clients in
+                    clients.append(channel)
+                    return clients.count - 1
+                }
                 return channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
-                    try channel.pipeline.syncOperations.addHandler(Handler(script, received, byteCount))
+                    try channel.pipeline.syncOperations.addHandler(
+                        ScriptedBrokerHandler(script, connection: number, received, calls, byteCount, floodedBytes))
                 }
             }
             .childChannelOption(.socketOption(.so_rcvbuf), value: 65_536)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .bind(host: "127.0.0.1", port: 0).get()
-        return ScriptedBroker(server, clients, received, byteCount)
+        return ScriptedBroker(server, clients, received, calls, byteCount, floodedBytes)
     }
 
     /// Sends bytes to everyone.
@@ -91,52 +115,6 @@ final class ScriptedBroker: Sendable {
         hangUp()
         try? await server.close()
     }
-
-    private final class Handler: ChannelInboundHandler {
-        typealias InboundIn = ByteBuffer
-
-        private let script: Script
-        private let received: Recorder<Method>
-        private let byteCount: NIOLockedValueBox<Int>
-        private var held: [UInt8] = []
-        private var isGreeted = false
-
-        init(_ script: @escaping Script, _ received: Recorder<Method>, _ byteCount: NIOLockedValueBox<Int>) {
-            self.script = script
-            self.received = received
-            self.byteCount = byteCount
-        }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let bytes = Array(unwrapInboundIn(data).readableBytesView)
-            byteCount.withLockedValue { $0 += bytes.count }
-            held += bytes
-            if !isGreeted, held.count >= 8 {
-                isGreeted = true
-                held.removeFirst(8)
-                answer(Method(channel: 0, classID: 0, methodID: 0), context)
-            }
-            while isGreeted, held.count >= 8 {
-                let length = held[3..<7].reduce(0) { $0 << 8 | Int($1) }
-                guard held.count >= length + 8 else { break }
-                if held[0] == 1 {
-                    func word(_ offset: Int) -> UInt16 { UInt16(held[offset]) << 8 | UInt16(held[offset + 1]) }
-                    answer(Method(channel: word(1), classID: word(7), methodID: word(9)), context)
-                }
-                held.removeFirst(length + 8)
-            }
-        }
-
-        private func answer(_ method: Method, _ context: ChannelHandlerContext) {
-            received.record(method)
-            let bytes = script(method)
-            if !bytes.isEmpty { context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil) }
-        }
-
-        func errorCaught(context: ChannelHandlerContext, error: any Error) {
-            context.close(promise: nil)
-        }
-    }
 }
 
 /// Runs a test with a scripted broker.
@@ -144,8 +122,16 @@ func withScriptedBroker<R>(
     tls: NIOSSLContext? = nil, _ script: @escaping ScriptedBroker.Script = ScriptedBroker.wellBehaved,
     _ body: (ScriptedBroker, AMQPConfiguration) async throws -> R
 ) async throws -> R {
-    let broker = try await ScriptedBroker.start(tls: tls, script)
-    let configuration = AMQPConfiguration(hosts: [.init(name: "127.0.0.1", port: broker.port)])
+    try await withScriptedBroker(tls: tls, reacting: { .send(script($0.method)) }, body)
+}
+
+/// Runs a test with a scripted broker that knows more ways to answer.
+func withScriptedBroker<R>(
+    tls: NIOSSLContext? = nil, reacting script: @escaping Reaction.Script,
+    _ body: (ScriptedBroker, AMQPConfiguration) async throws -> R
+) async throws -> R {
+    let broker = try await ScriptedBroker.start(tls: tls, reacting: script)
+    let configuration = AMQPConfiguration(hosts: [broker.host])
     do {
         let result = try await body(broker, configuration)
         await broker.stop()
