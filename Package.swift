@@ -135,7 +135,9 @@ let package = Package(
         .target(name: "CBaseline", dependencies: ["CRabbitMQ"]),
         .executableTarget(
             name: "HarebellBench",
-            dependencies: ["AMQP", "CBaseline", "HarebellDevelopment", argumentParser, logging], swiftSettings: strict),
+            dependencies: ["AMQP", "CBaseline", "HarebellDevelopment", argumentParser, logging],
+            // The other clients' scripts are part of the program, which is then found nowhere in particular.
+            resources: [.embedInCode("Contenders/Python")], swiftSettings: strict),
 
         // Tests.
         .target(
@@ -198,6 +200,8 @@ let package = Package(
                 "HarebellTool", "LoanEvents", "TestSupport", argumentParser, logging,
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "HarebellBenchTests", dependencies: ["HarebellBench", argumentParser], swiftSettings: strict),
         .testTarget(
             name: "SystemTests",
             dependencies: [

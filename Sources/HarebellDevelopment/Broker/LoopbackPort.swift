@@ -2,13 +2,13 @@ import NIOCore
 import NIOPosix
 
 /// Free ports on 127.0.0.1.
-enum LoopbackPort {
+public enum LoopbackPort {
     /// Below every system's range for outgoing connections, so that no client takes the port of a node that is down
     /// for a moment.
     private static let range = 10_000..<32_000
 
     /// Ports that were free a moment ago, all different.
-    static func free(_ count: Int) async throws -> [Int] {
+    public static func free(_ count: Int) async throws -> [Int] {
         var taken: [any Channel] = []
         var failure: (any Error)?
         var tries = 0

@@ -1,0 +1,93 @@
+/// What one kind of queue costs a broker differs much.
+enum QueueKind: String, Codable, CaseIterable, Sendable {
+    /// Not durable, with transient messages.
+    case classic
+    /// Durable and replicated, with persistent messages.
+    case quorum
+}
+
+/// What the clients talk to.
+enum BrokerKind: String, Codable, CaseIterable, Sendable {
+    /// A private RabbitMQ node, which shares the machine with the client.
+    case rabbitmq
+    /// Confirms and delivers without doing anything else, so that the client's own limit shows.
+    case null
+}
+
+/// What is moved, and how.
+enum Case: String, Codable, CaseIterable, Sendable {
+    /// Publishing as fast as the window of missing confirms allows.
+    case publishBatch = "publish-batch"
+    /// 64 tasks, each of which awaits the confirm of every message.
+    case publishTasks = "publish-tasks"
+    /// Consuming one after another, acknowledged as cheaply as the client can.
+    case consumeBatch = "consume-batch"
+    /// Consuming with a task for each delivery, which acknowledges it.
+    case consumeTasks = "consume-tasks"
+
+    var consumes: Bool { self == .consumeBatch || self == .consumeTasks }
+    /// The case of the same direction that every client has: the C loop's.
+    var batched: Case { consumes ? .consumeBatch : .publishBatch }
+}
+
+/// Whose code moves the messages.
+enum Client: String, Codable, CaseIterable, Sendable {
+    case c
+    case harebell
+    case pika
+    case aioPika = "aio-pika"
+
+    /// Clients without tasks have no tasks to measure.
+    func has(_ case: Case) -> Bool {
+        switch self {
+        case .harebell, .aioPika: true
+        case .c, .pika: `case` == `case`.batched
+        }
+    }
+}
+
+/// The circumstances under which clients are compared.
+struct Scenario: Hashable, Sendable {
+    var broker: BrokerKind = .rabbitmq
+    var queue: QueueKind = .classic
+    var bytes = 256
+    /// How many confirms may be missing, and how many deliveries be unsettled.
+    var window = 1000
+    var tls = false
+    /// How many consumers share the window, on one channel.
+    var consumers = 1
+
+    /// The most bytes that may be under way; fewer large messages than the window says.
+    static let bytesUnderWay = 64 << 20
+
+    init(
+        broker: BrokerKind = .rabbitmq, queue: QueueKind = .classic, bytes: Int = 256, window: Int = 1000,
+        tls: Bool = false, consumers: Int = 1
+    ) {
+        self.broker = broker
+        self.queue = queue
+        self.bytes = bytes
+        self.window = min(window, max(1, Self.bytesUnderWay / max(1, bytes)))
+        self.tls = tls
+        self.consumers = consumers
+    }
+
+    /// The null broker has one kind of queue and speaks plain text.
+    var isPossible: Bool { broker == .rabbitmq || (queue == .classic && !tls) }
+
+    /// The scenario in one line.
+    var title: String {
+        let consumers = consumers == 1 ? "" : " · \(consumers) consumers"
+        let broker = broker == .null ? "null broker" : "rabbitmq · \(queue.rawValue) queue"
+        return "\(broker) · \(bytes) bytes · window \(window) · \(tls ? "TLS" : "plain text")" + consumers
+    }
+}
+
+/// One client doing one thing under some circumstances.
+struct Contender: Hashable, Sendable {
+    var scenario: Scenario
+    var `case`: Case
+    var client: Client
+    /// How many messages one run moves.
+    var messages: Int
+}

@@ -1,0 +1,64 @@
+import Foundation
+
+/// Runs contenders in turn, each in a process of its own.
+struct Measurement: Sendable {
+    let brokers: Brokers
+    let python: PythonClients
+    let runs: Int
+    /// Told after every run: how many are done, and of how many.
+    let progress: @Sendable (Int, Int) -> Void
+
+    /// One round that warms up and counts system calls, then as many rounds as told.
+    ///
+    /// Counting system calls makes each of them slower, which would harm most whoever makes most of them: a round that
+    /// counts them is not timed. A contender that fails is left out of later rounds, and its row says why.
+    func rows(_ contenders: [Contender]) async -> [Row] {
+        var rows = contenders.map { Row($0) }
+        for index in rows.indices where !canRun(rows[index].contender) {
+            rows[index].failure = "not installed"
+        }
+        let total = contenders.count * (runs + 1)
+        for round in 0...runs {
+            for index in rows.indices {
+                if rows[index].failure == nil {
+                    do {
+                        let outcome = try await once(rows[index].contender, counts: round == 0)
+                        if round == 0 { rows[index].calls = outcome.calls } else { rows[index].samples.append(outcome) }
+                    } catch {
+                        rows[index].failure = "\(error)"
+                        let contender = rows[index].contender
+                        printToStandardError("\(contender.case.rawValue) \(contender.client.rawValue): \(error)")
+                    }
+                }
+                progress(round * contenders.count + index + 1, total)
+            }
+        }
+        return rows
+    }
+
+    private func canRun(_ contender: Contender) -> Bool {
+        switch contender.client {
+        case .c, .harebell: true
+        case .pika, .aioPika: python.available.contains(contender.client)
+        }
+    }
+
+    private func once(_ contender: Contender, counts: Bool) async throws -> Outcome {
+        guard let broker = brokers.all[contender.scenario.broker] else { throw RunError("its broker does not run") }
+        let job = try await broker.prepare(contender, messages: contender.messages)
+        do {
+            var arguments = ["contender"]
+            if counts { arguments.append("--count-system-calls") }
+            if contender.client == .pika || contender.client == .aioPika {
+                arguments += ["--"] + python.command(contender.client)
+            }
+            let output = try await ChildRun.output(ChildRun.ownPath, arguments, input: JSONEncoder().encode(job))
+            let outcome = try JSONDecoder().decode(Outcome.self, from: output)
+            try await broker.check(job)
+            return outcome
+        } catch {
+            await broker.discard(job)
+            throw error
+        }
+    }
+}
