@@ -25,11 +25,17 @@ extension AMQPBenchmark {
             print(String(decoding: try encoder.encode(rows), as: UTF8.self))
         } else {
             print(Table(rows).text)
-            let known = judgements.filter { $0.verdict != .unknown || scenarios == nil }
+            let known = judgements.filter { $0.verdict != .unknown || isWhole }
             if !known.isEmpty { print("\n" + Judgement.table(known)) }
         }
         if rows.contains(where: { $0.failure != nil && $0.contender.client == .harebell }) { throw ExitCode(1) }
         if check, judgements.contains(where: { $0.verdict == .missed }) { throw ExitCode(1) }
+    }
+
+    /// Whether everything is measured that is judged.
+    private var isWhole: Bool {
+        scenarios == nil && clients.values.count == Client.allCases.count && cases.values.count == Case.allCases.count
+            && brokers.values.count == BrokerKind.allCases.count
     }
 
     private static let logger = Logger(label: "harebell-bench") { label in

@@ -72,10 +72,11 @@ struct Plan: Sendable {
         var rate: Double =
             switch (client, scenario.broker) {
             case (.c, .rabbitmq), (.harebell, .rabbitmq): 26_000
-            case (.c, .null): `case`.consumes ? 150_000 : 60_000
-            case (.harebell, .null): 120_000
-            case (.pika, _): 8000
-            case (.aioPika, _): 2500
+            case (.c, .null): `case`.consumes ? 600_000 : 100_000
+            case (.harebell, .null): 250_000
+            case (.pika, .null): 30_000
+            case (.pika, .rabbitmq): 15_000
+            case (.aioPika, _): 3500
             }
         if scenario.window < 10 { rate = min(rate / 4, 4000) }
         if scenario.queue == .quorum { rate /= 3 }
@@ -87,9 +88,10 @@ struct Plan: Sendable {
         let round = contenders.map { contender in
             let scenario = contender.scenario
             let moving = Double(contender.messages) / Self.guessedRate(contender.client, contender.case, scenario)
-            let filling = contender.case.consumes ? Double(contender.messages) / 40_000 : 0
+            let fillingRate: Double = scenario.broker == .null ? 300_000 : 40_000
+            let filling = contender.case.consumes ? Double(contender.messages) / fillingRate : 0
             let copying = Double(contender.messages * scenario.bytes) / 3e8
-            return 0.25 + moving + filling + copying
+            return 0.15 + moving + filling + copying
         }
         return round.reduce(0, +) * Double(runs + 1)
     }

@@ -90,4 +90,7 @@ struct Contender: Hashable, Sendable {
     var client: Client
     /// How many messages one run moves.
     var messages: Int
+
+    /// The contract has a limit for its system calls.
+    var isJudgedByCalls: Bool { client == .harebell && scenario == Scenario() && `case` == `case`.batched }
 }

@@ -47,7 +47,11 @@ struct Judgements {
     }
 
     private func calls(_ title: String, _ row: Row?, _ limits: Limits) -> Judgement {
-        Judgement(title: title, unit: "", value: row?.syscallsPerMessage, must: limits.must, aim: limits.aim)
+        let counts = row?.systemCalls ?? []
+        var spread: ClosedRange<Double>?
+        if let low = counts.min(), let high = counts.max() { spread = low...high }
+        return Judgement(
+            title: title, unit: "", value: median(counts), spread: spread, must: limits.must, aim: limits.aim)
     }
 
     private static let large = 2_000_000

@@ -5,8 +5,8 @@ struct Row: Sendable {
     let contender: Contender
     /// The timed runs, one for each round.
     var samples: [Outcome] = []
-    /// System calls of the one run in which they were counted.
-    var calls: Int?
+    /// System calls of the runs in which they were counted.
+    var calls: [Int] = []
     /// Why it was not measured, or not to the end.
     var failure: String?
 
@@ -22,7 +22,9 @@ struct Row: Sendable {
 
     var messagesPerSecond: Double? { median(rates) }
     var cpuMicrosecondsPerMessage: Double? { median(cpuMicroseconds) }
-    var syscallsPerMessage: Double? { calls.map { Double($0) / messages } }
+    /// Of each counted run.
+    var systemCalls: [Double] { calls.map { Double($0) / messages } }
+    var syscallsPerMessage: Double? { median(systemCalls) }
     var peakRSSBytes: Int? { median(samples.compactMap { $0.peakRSSBytes.map(Double.init) }).map { Int($0) } }
 }
 

@@ -10,8 +10,9 @@ struct Measurement: Sendable {
 
     /// One round that warms up and counts system calls, then as many rounds as told.
     ///
-    /// Counting system calls makes each of them slower, which would harm most whoever makes most of them: a round that
-    /// counts them is not timed. A contender that fails is left out of later rounds, and its row says why.
+    /// Counting system calls makes each of them slower, which would harm most whoever makes most of them: a run that
+    /// counts them is not timed. Who is judged by them is counted in every round. A contender that fails is left out of
+    /// later rounds, and its row says why.
     func rows(_ contenders: [Contender]) async -> [Row] {
         var rows = contenders.map { Row($0) }
         for index in rows.indices where !canRun(rows[index].contender) {
@@ -21,19 +22,24 @@ struct Measurement: Sendable {
         for round in 0...runs {
             for index in rows.indices {
                 if rows[index].failure == nil {
-                    do {
-                        let outcome = try await once(rows[index].contender, counts: round == 0)
-                        if round == 0 { rows[index].calls = outcome.calls } else { rows[index].samples.append(outcome) }
-                    } catch {
-                        rows[index].failure = "\(error)"
-                        let contender = rows[index].contender
-                        printToStandardError("\(contender.case.rawValue) \(contender.client.rawValue): \(error)")
-                    }
+                    await run(&rows[index], isTimed: round > 0)
                 }
                 progress(round * contenders.count + index + 1, total)
             }
         }
         return rows
+    }
+
+    private func run(_ row: inout Row, isTimed: Bool) async {
+        do {
+            if isTimed { row.samples.append(try await once(row.contender, counts: false)) }
+            if !isTimed || row.contender.isJudgedByCalls {
+                row.calls += [try await once(row.contender, counts: true).calls].compactMap { $0 }
+            }
+        } catch {
+            row.failure = "\(error)"
+            printToStandardError("\(row.contender.case.rawValue) \(row.contender.client.rawValue): \(error)")
+        }
     }
 
     private func canRun(_ contender: Contender) -> Bool {
