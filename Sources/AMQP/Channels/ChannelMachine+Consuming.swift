@@ -38,9 +38,11 @@ extension ChannelMachine {
     mutating func deliver(_ message: ReceivedMessage, _ out: inout Output) throws(AMQPError) {
         let tag = message.info.consumerTag
         try note(message.info.deliveryTag)
-        guard consumers[tag]?.queue != nil, !isClosing else { return release(message.info.deliveryTag, &out) }
-        if consumers[tag]?.inbox.isEmpty == true { withInbox.append(tag) }
-        consumers[tag]?.inbox.append(message)
+        guard let index = consumers.index(forKey: tag), consumers.values[index].queue != nil, !isClosing else {
+            return release(message.info.deliveryTag, &out)
+        }
+        if consumers.values[index].inbox.isEmpty { withInbox.append(tag) }
+        consumers.values[index].inbox.append(message)
     }
 
     /// Gives a delivery back that nobody here wants.

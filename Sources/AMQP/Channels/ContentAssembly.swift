@@ -64,10 +64,6 @@ struct ContentAssembly: Sendable {
         content = Content(purpose: purpose, properties: Array(payload[12...]), body: [], size: size)
         remaining = size
         isDropping = size > UInt64(maximumBodySize)
-        if !isDropping, size > 4096 {
-            // Not all at once for what is only claimed.
-            content?.body.reserveCapacity(Int(min(size, 1 << 20)))
-        }
         state = .body
         return finishIfComplete()
     }
@@ -79,8 +75,20 @@ struct ContentAssembly: Sendable {
             throw violation("a body longer than its header says", 501)
         }
         remaining -= UInt64(payload.count)
-        if !isDropping { content?.body.append(contentsOf: payload) }
+        if !isDropping { append(payload) }
         return finishIfComplete()
+    }
+
+    private mutating func append(_ payload: UnsafeRawBufferPointer) {
+        guard let size = content?.size, let isFirst = content?.body.isEmpty else { return }
+        if isFirst, remaining == 0 {
+            // The whole body in one frame: one allocation of its size.
+            content?.body = Array(payload)
+            return
+        }
+        // Not all at once for what is only claimed.
+        if isFirst { content?.body.reserveCapacity(Int(min(size, 1 << 20))) }
+        content?.body.append(contentsOf: payload)
     }
 
     private mutating func finishIfComplete() -> Content? {

@@ -15,11 +15,13 @@ public final class AMQPConnection: Sendable {
     public let host: AMQPConfiguration.Host
     /// What the broker says about itself.
     public let serverProperties: FieldTable
+    /// The negotiated frame size, in bytes.
+    let frameMax: Int
 
     init(core: ConnectionCore, host: AMQPConfiguration.Host) {
         self.core = core
         self.host = host
-        serverProperties = core.read { $0.serverProperties }
+        (serverProperties, frameMax) = core.read { ($0.serverProperties, $0.out.frames.frameMax) }
     }
 
     deinit {

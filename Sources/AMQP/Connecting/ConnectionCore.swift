@@ -7,6 +7,7 @@ final class ConnectionCore: Sendable {
     private let machine: NIOLockedValueBox<ConnectionMachine>
     private let eventLoop: any EventLoop
     private let handler: NIOLockedValueBox<NIOLoopBound<ConnectionHandler>?>
+    private let intake = Intake()
     let configuration: AMQPConfiguration
     let logger: Logger
 
@@ -40,13 +41,65 @@ final class ConnectionCore: Sendable {
     /// The same, for a caller that holds a lock of its own and runs the effects when it has let go of it.
     func collect<R>(isOnLoop: Bool = false, _ body: (inout ConnectionMachine) -> R) -> (R, [Effect]) {
         let (result, effects, isWakeNeeded) = machine.withLockedValue { machine in
+            if let contents = intake.drain() { machine.take(contents) }
             let result = body(&machine)
+            intake.apply(machine.takeChannelChanges())
             return (result, machine.out.takeEffects(), isOnLoop ? false : machine.takeWake())
         }
-        if isWakeNeeded, let handler = handler.withLockedValue({ $0 }) {
-            eventLoop.execute { handler.value.service() }
-        }
+        if isWakeNeeded { wake() }
         return (result, effects)
+    }
+
+    /// Has the event loop look; also when the socket is gone, so that whoever was too late is told.
+    private func wake() {
+        eventLoop.execute { [self] in
+            if let handler = handler.withLockedValue({ $0 }) {
+                handler.value.service()
+            } else {
+                perform(isOnLoop: true) { _ in }
+            }
+        }
+    }
+
+    // MARK: Without the connection's lock
+
+    /// Hands messages to the event loop; false if the task was cancelled and nothing was handed over.
+    func publish(_ batch: PublicationBatch) -> Bool {
+        let (isAccepted, isWakeNeeded) = intake.publish(batch)
+        if isWakeNeeded { wake() }
+        return isAccepted
+    }
+
+    /// Gives up a publish.
+    func cancelPublish(_ waiterID: UInt64, on channel: ChannelID) {
+        if intake.cancelPublish(waiterID, on: channel) { wake() }
+    }
+
+    /// Settles deliveries; false if their channel is gone.
+    func settle(
+        _ tags: some Collection<UInt64>, _ settlement: ChannelMachine.Settlement, on channel: ChannelID
+    ) -> Bool {
+        let (isAccepted, isWakeNeeded) = intake.settle(tags, settlement, on: channel)
+        if isWakeNeeded { wake() }
+        return isAccepted
+    }
+
+    /// Takes what was read; returns whether deliveries were handed out.
+    ///
+    /// Their settlements need not wake the event loop: it is to look again soon.
+    func receive(_ bytes: ByteBuffer, now: NIODeadline) -> Bool {
+        let (hasDelivered, effects) = collect(isOnLoop: true) { machine in
+            machine.receive(bytes, now: now)
+            return machine.hasDelivered
+        }
+        if hasDelivered { intake.setFlushScheduled(true) }
+        run(effects)
+        return hasDelivered
+    }
+
+    /// The event loop has looked, and has no plan to look again.
+    func endFlush() {
+        intake.setFlushScheduled(false)
     }
 
     func run(_ effects: [Effect]) {

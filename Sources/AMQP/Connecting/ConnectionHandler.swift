@@ -16,6 +16,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var armed: NIODeadline?
     private var transportError: AMQPError?
+    private var isFlushScheduled = false
+    /// How long a settlement may lie before it is sent, at most.
+    private static let flushDelay = TimeAmount.milliseconds(1)
     private let usesTLS: Bool
 
     init(core: ConnectionCore, usesTLS: Bool) {
@@ -46,7 +49,23 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        core.perform(isOnLoop: true) { $0.receive(bytes, now: .now()) }
+        let hasDelivered = core.receive(bytes, now: .now())
+        if hasDelivered, !isFlushScheduled {
+            isFlushScheduled = true
+            let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: Self.flushDelay) { handler.value.flush() }
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        service()
+        context.fireChannelReadComplete()
+    }
+
+    /// Sends the settlements of deliveries handed out a moment ago; later ones wake the event loop themselves.
+    private func flush() {
+        isFlushScheduled = false
+        core.endFlush()
         service()
     }
 
@@ -76,7 +95,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Writes what is pending, in one write; closes when that is wanted; arms the timer.
     func service() {
-        guard let context else { return }
+        guard let context else { return core.perform(isOnLoop: true) { _ in } }
         let (batch, deadline, isOver) = core.perform(isOnLoop: true) { machine in
             let batch = machine.takeBatch(isWriting: isWriting)
             return (batch, machine.nextDeadline(), machine.isOver)

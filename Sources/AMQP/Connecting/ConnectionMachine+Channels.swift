@@ -38,6 +38,7 @@ extension ConnectionMachine {
             channel.call(.confirmSelect, call, &out)
         }
         channels[index] = channel
+        channelChanges.append(.opened(ChannelID(number: number, epoch: lastEpoch)))
         noteDeadline(deadline)
         wantWake()
         return ChannelID(number: number, epoch: lastEpoch)
@@ -90,6 +91,7 @@ extension ConnectionMachine {
         channels[index]?.consume(
             queue, tag: tag, prefetch: prefetch, exclusive: exclusive, arguments: arguments, to: deliveries, call,
             &out)
+        channelChanges.append(.consumes(id.number, prefetch: prefetch))
         noteDeadline(deadline)
         wantWake()
     }
@@ -126,6 +128,7 @@ extension ConnectionMachine {
             noteDeadline(waiter.deadline)
         }
         if case .open = phase { channels[index]?.close(&out) }
+        channelChanges.append(.ended(id.number))
         wantWake()
     }
 
@@ -160,9 +163,10 @@ extension ConnectionMachine {
         channels[Int(number)]?.end(error, &out)
         if channels[Int(number)]?.isOrphan == false { ended.updateValue(error, forKey: epoch) }
         channels[Int(number)] = nil
+        channelChanges.append(.ended(number))
         if let error { out.effects.append(.log(.warning, "the broker closed channel \(number): \(error)")) }
         let cause = error ?? AMQPError(.closed, "the channel was closed")
-        abandonGated(cause) { $0.channel.epoch == epoch }
+        abandonGated(cause) { $0.publication.channel.epoch == epoch }
         if stoppedChannels.remove(number) != nil { openGate() }
     }
 

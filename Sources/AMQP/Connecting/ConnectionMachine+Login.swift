@@ -132,7 +132,7 @@ extension ConnectionMachine {
         noteDeadline(deadline)
         // Whoever waits for the gate would wait for ever.
         let cause = AMQPError(.closed, "the connection was closed")
-        while let entry = gated.popFirst() { out.complete(entry.waiter, cause) }
+        while let entry = gated.popFirst() { out.complete(entry.publication.waiter, cause) }
         wantWake()
     }
 

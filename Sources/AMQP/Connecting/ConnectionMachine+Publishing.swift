@@ -3,19 +3,46 @@ import NIOCore
 
 extension ConnectionMachine {
     /// Publishes a message, now or when the gate opens; the waiter is told once.
-    ///
-    /// The gate is shut while the broker blocks or stops publishing and while too many bytes wait for the network.
     mutating func publish(
         _ message: OutgoingMessage, on id: ChannelID, _ waiter: PublishWaiter, deadline: NIODeadline?,
         isCancelled: Bool
     ) {
         if let error = refusal(id) ?? Self.cancellation(isCancelled) { return out.complete(waiter, error) }
-        noteDeadline(deadline)
-        guard gated.isEmpty, isGateOpen else {
-            gated.append(Gated(message: message, channel: id, waiter: waiter, deadline: deadline))
-            return
+        var batch = PublicationBatch()
+        do {
+            try batch.append(
+                message, on: id, frameMax: out.frames.frameMax, isReturnKeyNeeded: true, waiter, deadline: deadline)
+        } catch {
+            return out.complete(waiter, error)
         }
-        send(message, on: id, waiter, deadline)
+        publish(batch)
+    }
+
+    /// Publishes encoded messages in their order.
+    ///
+    /// The gate is shut while the broker blocks or stops publishing and while too many bytes wait for the network.
+    mutating func publish(_ batch: PublicationBatch) {
+        take([.publications(count: batch.publications.count)], batch)
+    }
+
+    /// Does what was handed in, in its order.
+    mutating func take(_ contents: Intake.Contents) {
+        take(contents.entries, contents.batch)
+        for settled in contents.settled { _ = settle(settled.tag, settled.settlement, on: settled.channel) }
+    }
+
+    private mutating func take(_ entries: [Intake.Entry], _ batch: PublicationBatch) {
+        guard !entries.isEmpty else { return }
+        var publications = batch.publications[...]
+        var bytes = batch.bytes
+        for entry in entries {
+            switch entry {
+            case .publications(let count):
+                send(publications.prefix(count), &bytes)
+                publications = publications.dropFirst(count)
+            case .cancelled(let waiterID, let channel): cancelPublish(waiterID, on: channel)
+            }
+        }
         wantWake()
     }
 
@@ -33,30 +60,45 @@ extension ConnectionMachine {
         openGate()
     }
 
+    /// Sends what can be sent, in runs of frames that are copied at once; refuses or keeps the rest.
     private mutating func send(
-        _ message: OutgoingMessage, on id: ChannelID, _ waiter: PublishWaiter, _ deadline: NIODeadline?
+        _ publications: ArraySlice<PublicationBatch.Publication>, _ bytes: inout ByteBuffer
     ) {
-        guard let index = index(of: id), let hasConfirms = channels[index]?.hasConfirms else {
-            return out.complete(waiter, refusal(id))
-        }
-        let properties: Range<Int>
-        do {
-            properties = try out.frames.write(message, channel: id.number)
-        } catch {
-            return out.complete(waiter, error)
-        }
-        if hasConfirms {
-            var key: ReturnKey?
-            if message.mandatory {
-                key = out.frames.batch.withUnsafeReadableBytes { bytes in
-                    ReturnKey(message, properties: UnsafeRawBufferPointer(rebasing: bytes[properties]))
-                }
+        var run = 0
+        for publication in publications {
+            if let error = refusal(publication.channel) {
+                append(&run, of: &bytes)
+                bytes.moveReaderIndex(forwardBy: publication.byteCount)
+                out.complete(publication.waiter, error)
+                continue
             }
-            channels[index]?.confirms.append(waiter, key: key, deadline: deadline)
-        } else {
-            out.complete(waiter, nil)
+            noteDeadline(publication.deadline)
+            guard gated.isEmpty, isGateOpen else {
+                append(&run, of: &bytes)
+                let frames = bytes.readSlice(length: publication.byteCount) ?? ByteBuffer()
+                gated.append(Gated(frames: frames, publication: publication))
+                continue
+            }
+            run += publication.byteCount
+            note(publication)
+            if out.frames.batch.readableBytes + run + bytesInFlight > Self.highWater { isOverHighWater = true }
         }
-        if out.frames.batch.readableBytes + bytesInFlight > Self.highWater { isOverHighWater = true }
+        append(&run, of: &bytes)
+    }
+
+    private mutating func append(_ run: inout Int, of bytes: inout ByteBuffer) {
+        guard run > 0 else { return }
+        if let frames = bytes.readSlice(length: run) { out.frames.append(frames) }
+        run = 0
+    }
+
+    /// Expects the confirm of a message whose frames go out now.
+    private mutating func note(_ publication: PublicationBatch.Publication) {
+        guard let index = index(of: publication.channel), channels[index]?.hasConfirms == true else {
+            return out.complete(publication.waiter, nil)
+        }
+        channels[index]?.confirms.append(
+            publication.waiter, key: publication.key, deadline: publication.deadline)
     }
 
     /// Lets gated publishes go, as many as there is room for.
@@ -64,11 +106,13 @@ extension ConnectionMachine {
         if out.frames.batch.readableBytes + bytesInFlight <= Self.lowWater { isOverHighWater = false }
         guard !gated.isEmpty, isGateOpen else { return }
         while isGateOpen, let entry = gated.popFirst() {
-            if let error = refusal(entry.channel) {
-                out.complete(entry.waiter, error)
-            } else {
-                send(entry.message, on: entry.channel, entry.waiter, entry.deadline)
+            if let error = refusal(entry.publication.channel) {
+                out.complete(entry.publication.waiter, error)
+                continue
             }
+            out.frames.append(entry.frames)
+            note(entry.publication)
+            if out.frames.batch.readableBytes + bytesInFlight > Self.highWater { isOverHighWater = true }
         }
         wantWake()
     }
@@ -76,7 +120,7 @@ extension ConnectionMachine {
     /// The task that waits for a publish, or a batch of them, was cancelled.
     mutating func cancelPublish(_ waiterID: UInt64, on id: ChannelID) {
         abandonGated(AMQPError(.cancelled, "the task was cancelled; the message was not sent")) {
-            $0.waiter.id == waiterID
+            $0.publication.waiter.id == waiterID
         }
         guard let index = index(of: id) else { return }
         let error = AMQPError(.cancelled, "the task was cancelled; whether the message was stored is unknown")
@@ -85,7 +129,7 @@ extension ConnectionMachine {
 
     mutating func abandonGated(_ error: AMQPError, where isGivenUp: (Gated) -> Bool) {
         guard gated.contains(where: isGivenUp) else { return }
-        for entry in gated where isGivenUp(entry) { out.complete(entry.waiter, error) }
+        for entry in gated where isGivenUp(entry) { out.complete(entry.publication.waiter, error) }
         gated.removeAll(where: isGivenUp)
     }
 }

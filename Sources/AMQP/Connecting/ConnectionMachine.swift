@@ -19,11 +19,10 @@ struct ConnectionMachine: Sendable {
         case over(AMQPError?)
     }
 
+    /// A message that waits for the gate.
     struct Gated: Sendable {
-        var message: OutgoingMessage
-        var channel: ChannelID
-        var waiter: PublishWaiter
-        var deadline: NIODeadline?
+        var frames: ByteBuffer
+        var publication: PublicationBatch.Publication
     }
 
     /// Publishers wait above this many bytes that the kernel has not taken.
@@ -38,6 +37,8 @@ struct ConnectionMachine: Sendable {
     var names = NameCache()
     /// The beginning of a frame whose rest has not arrived.
     private var held = ByteBuffer()
+    /// Whether the last read brought deliveries.
+    private(set) var hasDelivered = false
     var heartbeat: HeartbeatClock?
     var openWaiter: Waiter<Result<Void, AMQPError>>?
     private var isConnected = false
@@ -56,6 +57,8 @@ struct ConnectionMachine: Sendable {
     var ended: [UInt64: AMQPError?] = [:]
     private var withDeliveries: [UInt16] = []
     var withAcknowledgements: [UInt16] = []
+    /// Which channels take settlements, for the intake.
+    var channelChanges: [Intake.ChannelChange] = []
 
     // MARK: Sending
 
@@ -118,18 +121,14 @@ struct ConnectionMachine: Sendable {
         guard !isOver else { return }
         heartbeat?.received(at: now)
         var input = bytes
-        if held.readableBytes > 0 {
-            held.writeImmutableBuffer(bytes)
-            input = held
+        if held.readableBytes > 0 { finishHeld(from: &input, now: now) }
+        if held.readableBytes == 0, !isOver {
+            let consumed = input.withUnsafeReadableBytes { receive($0, now: now) }
+            input.moveReaderIndex(forwardBy: consumed)
+            // A copy, so that the socket's buffer can be used for the next read.
+            if !isOver { held.writeImmutableBuffer(input) }
         }
-        held = ByteBuffer()
-        let consumed = input.withUnsafeReadableBytes { receive($0, now: now) }
-        input.moveReaderIndex(forwardBy: consumed)
-        if input.readableBytes > 0, !isOver {
-            // What was read before it must go: a stream that never pauses at the end of a frame would be kept whole.
-            input.discardReadBytes()
-            held = input
-        }
+        hasDelivered = !withDeliveries.isEmpty
         for number in withDeliveries { channels[Int(number)]?.flushDeliveries(&out) }
         withDeliveries.removeAll(keepingCapacity: true)
         refuseUnreadAnswers()
@@ -144,6 +143,21 @@ struct ConnectionMachine: Sendable {
                 .protocolViolation,
                 "the broker goes on asking while \(out.unsentAnswers) bytes of answers wait to be read by it",
                 replyCode: 506))
+    }
+
+    /// Completes the frame that has begun with as many bytes as it lacks, and takes it.
+    private mutating func finishHeld(from input: inout ByteBuffer, now: NIODeadline) {
+        while !isOver, held.readableBytes > 0 {
+            let missing = held.withUnsafeReadableBytes { FrameScanner.missing(after: $0) }
+            guard let part = input.readSlice(length: min(missing, input.readableBytes)), part.readableBytes > 0
+            else { return }
+            held.writeImmutableBuffer(part)
+            // As soon as its head is there a frame is checked, whole or not.
+            let consumed = held.withUnsafeReadableBytes { receive($0, now: now) }
+            held.moveReaderIndex(forwardBy: consumed)
+        }
+        // The memory of an exceptional frame is not kept.
+        if held.capacity > 262_144 { held = ByteBuffer() } else { held.clear() }
     }
 
     private mutating func receive(_ bytes: UnsafeRawBufferPointer, now: NIODeadline) -> Int {
@@ -250,7 +264,8 @@ struct ConnectionMachine: Sendable {
             channels[index] = nil
             ended.updateValue(cause, forKey: epoch)
         }
-        while let entry = gated.popFirst() { out.complete(entry.waiter, cause) }
+        channelChanges.append(.allEnded)
+        while let entry = gated.popFirst() { out.complete(entry.publication.waiter, cause) }
         if let openWaiter { out.effects.append(.opened(openWaiter, .failure(error ?? cause))) }
         openWaiter = nil
         for (_, waiter) in closeWaiters { out.effects.append(.closed(waiter, error)) }
@@ -259,6 +274,13 @@ struct ConnectionMachine: Sendable {
         earliestDeadline = nil
         closeDeadline = nil
         wantWake()
+    }
+
+    /// The changes since the last time.
+    mutating func takeChannelChanges() -> [Intake.ChannelChange] {
+        guard !channelChanges.isEmpty else { return [] }
+        defer { channelChanges = [] }
+        return channelChanges
     }
 
     // MARK: Batches out
@@ -342,9 +364,9 @@ struct ConnectionMachine: Sendable {
         let late: (UInt64, NIODeadline?) -> Bool = { _, deadline in deadline.map { $0 <= now } ?? false }
         for index in channels.indices { channels[index]?.abandon(error, &out, where: late) }
         abandonGated(AMQPError(.timedOut, "the message could not be sent in time; it was not sent")) {
-            late($0.waiter.id, $0.deadline)
+            late($0.publication.waiter.id, $0.publication.deadline)
         }
-        var earliest = gated.lazy.compactMap(\.deadline).min()
+        var earliest = gated.lazy.compactMap(\.publication.deadline).min()
         for channel in channels {
             guard let deadline = channel?.earliestDeadline else { continue }
             earliest = earliest.map { min($0, deadline) } ?? deadline

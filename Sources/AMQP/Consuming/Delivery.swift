@@ -68,6 +68,8 @@ public struct Delivery: Sendable {
     }
 
     private func settle(_ settlement: ChannelMachine.Settlement) -> Bool {
-        channel.connection.core.perform { $0.settle(message.info.deliveryTag, settlement, on: channel.id) }
+        guard message.beginSettling() else { return false }
+        return channel.connection.core.settle(
+            CollectionOfOne(message.info.deliveryTag), settlement, on: channel.id)
     }
 }

@@ -74,6 +74,20 @@ final class DeliveryQueue: Sendable {
         return try Self.unwrap(next)
     }
 
+    /// The next message and what has arrived behind it, at most `limit` in all.
+    func next(upTo limit: Int) async throws(AMQPError) -> [ReceivedMessage]? {
+        guard let first = try await next() else { return nil }
+        return state.withLockedValue { state in
+            var batch = [first]
+            let count = min(limit - 1, state.messages.count)
+            guard count > 0 else { return batch }
+            batch.reserveCapacity(count + 1)
+            batch.append(contentsOf: state.messages.prefix(count))
+            state.messages.removeFirst(count)
+            return batch
+        }
+    }
+
     private static let cancelled = AMQPError(.cancelled, "the task that waited for a delivery was cancelled")
 
     private static func take(_ state: inout State) -> Next? {

@@ -1,11 +1,28 @@
+import Synchronization
+
 /// A message as it arrived; owns its bytes.
-struct ReceivedMessage: Sendable {
-    var info: DeliveryInfo
+///
+/// An object, so that it costs one reference on its way through queues to its task.
+final class ReceivedMessage: Sendable {
+    let info: DeliveryInfo
     /// The encoded properties: flags, then values.
-    var properties: [UInt8]
-    var body: [UInt8]
+    let properties: [UInt8]
+    let body: [UInt8]
     /// How many bytes the publisher's body has; more than `body` when it was over the limit.
-    var bodySize: UInt64
+    let bodySize: UInt64
+    private let isSettled = Atomic(false)
+
+    init(info: DeliveryInfo, properties: [UInt8], body: [UInt8], bodySize: UInt64) {
+        self.info = info
+        self.properties = properties
+        self.body = body
+        self.bodySize = bodySize
+    }
 
     var isTruncated: Bool { bodySize != UInt64(body.count) }
+
+    /// Whether the caller is the first who wants to settle it.
+    func beginSettling() -> Bool {
+        !isSettled.exchange(true, ordering: .relaxed)
+    }
 }

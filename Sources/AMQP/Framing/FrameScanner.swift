@@ -47,6 +47,13 @@ struct FrameScanner: Sendable {
             kind: kind, channel: channel, payload: UnsafeRawBufferPointer(rebasing: bytes[7..<7 + length]), size: size)
     }
 
+    /// How many more bytes complete the head of the frame that begins with `bytes` or, where there is one, the frame.
+    static func missing(after bytes: UnsafeRawBufferPointer) -> Int {
+        guard bytes.count >= 7 else { return 7 - bytes.count }
+        let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self)))
+        return max(0, length + overhead - bytes.count)
+    }
+
     private func check(_ kind: Frame.Kind, _ channel: UInt16, _ length: Int) throws(AMQPError) {
         let excess = kind == .header ? CodecLimits.headerExcess : 0
         guard length + Self.overhead <= frameMax + excess else {

@@ -10,10 +10,27 @@ struct FrameWriter: Sendable {
     /// The negotiated frame size.
     var frameMax = Int(CodecLimits.minimumFrameMax)
 
+    init() {}
+
+    /// Goes on behind the bytes of a batch.
+    init(appendingTo batch: consuming ByteBuffer, frameMax: Int) {
+        self.batch = batch
+        self.frameMax = frameMax
+    }
+
     /// Takes the batch and leaves an empty one.
     mutating func take() -> ByteBuffer {
         defer { batch = ByteBuffer() }
         return batch
+    }
+
+    /// Appends whole frames that were encoded elsewhere.
+    mutating func append(_ frames: ByteBuffer) {
+        if batch.readableBytes == 0 {
+            batch = frames
+        } else {
+            batch.writeImmutableBuffer(frames)
+        }
     }
 
     mutating func writeProtocolHeader() {

@@ -12,14 +12,11 @@ extension AMQPChannel {
         let limit = deadline.map(NIODeadline.after)
         let error: AMQPError? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                connection.core.perform {
-                    $0.publish(
-                        message, on: id, PublishWaiter(id: waiterID, target: .task(continuation)), deadline: limit,
-                        isCancelled: Task.isCancelled)
-                }
+                let waiter = PublishWaiter(id: waiterID, target: .task(continuation))
+                if let error = send(message, waiter, limit) { continuation.resume(returning: error) }
             }
         } onCancel: {
-            connection.core.perform { $0.cancelPublish(waiterID, on: id) }
+            connection.core.cancelPublish(waiterID, on: id)
         }
         if let error { throw error }
     }
@@ -33,17 +30,53 @@ extension AMQPChannel {
         let limit = deadline.map(NIODeadline.after)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let batch = PublishBatch(count: messages.count, continuation: continuation)
-                connection.core.perform { machine in
-                    let isCancelled = Task.isCancelled
-                    for (index, message) in messages.enumerated() {
-                        let waiter = PublishWaiter(id: waiterID, target: .batch(batch, index: index))
-                        machine.publish(message, on: id, waiter, deadline: limit, isCancelled: isCancelled)
-                    }
-                }
+                send(messages, PublishBatch(count: messages.count, continuation: continuation), waiterID, limit)
             }
         } onCancel: {
-            connection.core.perform { $0.cancelPublish(waiterID, on: id) }
+            connection.core.cancelPublish(waiterID, on: id)
+        }
+    }
+
+    private static let cancelled = AMQPError(.cancelled, "the task was cancelled; nothing was sent")
+
+    /// Encodes and hands over; returns the error if nothing was.
+    private func send(_ message: OutgoingMessage, _ waiter: PublishWaiter, _ deadline: NIODeadline?) -> AMQPError? {
+        var batch = PublicationBatch(byteCapacity: 512 + message.body.count)
+        do {
+            try batch.append(
+                message, on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms, waiter,
+                deadline: deadline)
+        } catch {
+            // Of a message on a closed channel, the channel's end is the news.
+            return connection.core.read { [id] in $0.refusal(id) } ?? error
+        }
+        return connection.core.publish(batch) ? nil : Self.cancelled
+    }
+
+    private func send(
+        _ messages: [OutgoingMessage], _ outcomes: PublishBatch, _ waiterID: UInt64, _ deadline: NIODeadline?
+    ) {
+        let bytes = messages.reduce(0) { $0 + $1.body.count + 512 }
+        var batch = PublicationBatch(byteCapacity: bytes, count: messages.count)
+        var failures: [(PublishWaiter, AMQPError)] = []
+        for (index, message) in messages.enumerated() {
+            let waiter = PublishWaiter(id: waiterID, target: .batch(outcomes, index: index))
+            do {
+                try batch.append(
+                    message, on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms, waiter,
+                    deadline: deadline)
+            } catch {
+                failures.append((waiter, error))
+            }
+        }
+        if !batch.isEmpty, !connection.core.publish(batch) {
+            failures = messages.indices.map {
+                (PublishWaiter(id: waiterID, target: .batch(outcomes, index: $0)), Self.cancelled)
+            }
+        }
+        guard !failures.isEmpty else { return }
+        connection.core.perform { machine in
+            for (waiter, error) in failures { machine.out.complete(waiter, machine.refusal(id) ?? error) }
         }
     }
 
@@ -54,9 +87,7 @@ extension AMQPChannel {
         _ message: OutgoingMessage, waiterID: UInt64, deadline: NIODeadline?,
         completion: @escaping @Sendable (AMQPError?) -> Void
     ) -> [Effect] {
-        let waiter = PublishWaiter(id: waiterID, target: .closure(completion))
-        return connection.core.collect {
-            $0.publish(message, on: id, waiter, deadline: deadline, isCancelled: false)
-        }.1
+        let error = send(message, PublishWaiter(id: waiterID, target: .closure(completion)), deadline)
+        return error.map { [.publishedClosure(completion, $0)] } ?? []
     }
 }

@@ -72,12 +72,10 @@ struct ConfirmTracker<Waiter: Sendable>: Sendable {
     private mutating func settle(_ offset: Int, _ isAck: Bool, _ resolve: (Waiter, PublishOutcome) -> Void) {
         let index = entries.index(entries.startIndex, offsetBy: offset)
         if !entries[index].isResolved {
-            let entry = entries[index]
             entries[index].isResolved = true
-            entries[index].waiter = nil
             unconfirmed -= 1
-            if let waiter = entry.waiter {
-                resolve(waiter, isAck ? entry.returned ?? .confirmed : .nacked)
+            if let waiter = entries[index].waiter.take() {
+                resolve(waiter, isAck ? entries[index].returned ?? .confirmed : .nacked)
             }
         }
         while let head = entries.first, head.isResolved {

@@ -39,9 +39,7 @@ final class RecoveringPublisher: Sendable {
         } onCancel: {
             resolve(id, Self.cancelled)
             let channel = box.withLockedValue { $0.channel }
-            channel?.connection.core.perform { [channel] in
-                if let channel { $0.cancelPublish(id, on: channel.id) }
-            }
+            if let channel { channel.connection.core.cancelPublish(id, on: channel.id) }
         }
         if let error { throw error }
     }
