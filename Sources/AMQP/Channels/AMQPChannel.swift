@@ -34,11 +34,10 @@ public final class AMQPChannel: Sendable {
         let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)
         _ = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isCancelled = Task.isCancelled
                 connection.core.perform { machine in
                     machine.closeChannel(
                         id, ChannelMachine.CloseWaiter(id: waiterID, waiter: .task(continuation), deadline: deadline))
-                    if isCancelled { machine.cancelWaitUntilClosed(id, waiterID: waiterID) }
+                    if Task.isCancelled { machine.cancelWaitUntilClosed(id, waiterID: waiterID) }
                 }
             }
         } onCancel: {

@@ -93,6 +93,9 @@ struct ChannelMachine: Sendable {
     mutating func abandon(
         _ error: AMQPError, _ out: inout Output, where isGivenUp: (UInt64, NIODeadline?) -> Bool
     ) {
+        // The calls that undo those given up join the line, so not before all were looked at.
+        var unwanted: [String] = []
+        var isUnwanted = false
         for index in calls.indices {
             guard case .waiting(let waiter) = calls[index].listener,
                 isGivenUp(calls[index].id, calls[index].deadline)
@@ -103,12 +106,14 @@ struct ChannelMachine: Sendable {
             case .channelOpenOK, .confirmSelectOK:
                 // Nobody will ever use the channel.
                 isOrphan = true
-                close(&out)
+                isUnwanted = true
             case .basicConsumeOK:
-                if let tag = calls[index].consumerTag { cancelUnwanted(tag, &out) }
+                if let tag = calls[index].consumerTag { unwanted.append(tag) }
             default: break
             }
         }
+        if isUnwanted { close(&out) }
+        for tag in unwanted { cancelUnwanted(tag, &out) }
         for waiter in confirms.abandon(where: { isGivenUp($0.id, $1) }) { out.complete(waiter, error) }
         for waiter in closeWaiters where isGivenUp(waiter.id, waiter.deadline) {
             out.effects.append(.closed(waiter.waiter, error))
@@ -172,7 +177,7 @@ struct ChannelMachine: Sendable {
             out.send(.channelCloseOK, channel: number)
             // When both closes cross, the broker still answers ours, and the number is free only then.
             guard !isClosing else { return .stays }
-            return .gone(AMQPError(.channelClosed, payload.text, replyCode: payload.code))
+            return .gone(AMQPError(.channelClosed, closedWith: payload))
         case .channelCloseOK:
             guard isClosing else { throw unexpected("channel.close-ok") }
             return .gone(nil)
@@ -244,10 +249,10 @@ struct ChannelMachine: Sendable {
                 messageID: (try? BasicProperties(encoded: properties))?.messageID, properties: properties,
                 body: content.body)
         }
-        let isKnown = confirms.markReturned(key, code: info.code, text: info.text)
+        let isKnown = confirms.markReturned(key, code: info.code, text: info.explanation)
         if !isKnown {
             out.effects.append(
-                .log(.warning, "a message was returned by \(info.exchange)/\(info.routingKey): \(info.text)"))
+                .log(.warning, "a message was given back: \(info.explanation)"))
         }
     }
 
@@ -281,7 +286,11 @@ extension AMQPError {
     init?(_ outcome: PublishOutcome) {
         switch outcome {
         case .confirmed: return nil
-        case .nacked: self.init(.nacked, "the broker could not store the message")
+        case .nacked:
+            self.init(
+                .nacked,
+                "the broker could not store the message: its queue may be full or have lost its leader; publish again later"
+            )
         case .returned(let code, let text): self.init(.returned, text, replyCode: code)
         }
     }

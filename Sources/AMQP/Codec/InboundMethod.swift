@@ -36,6 +36,13 @@ struct ReturnInfo: Sendable {
     var text: String
     var exchange: String
     var routingKey: String
+
+    /// The broker's words, and what they are about.
+    var explanation: String {
+        let what = code == 313 ? "no consumer is ready for" : "no queue takes"
+        let words = BrokerReply.withoutBytes(text)
+        return "\(words) - \(what) messages of exchange \"\(exchange)\" with routing key \"\(routingKey)\""
+    }
 }
 
 /// What a method is answered with.

@@ -4,7 +4,7 @@ extension AMQPConfiguration {
     /// Names and values may be percent-encoded. Without a user it is `guest`/`guest`, without a path (or with an empty
     /// one) the virtual host is `/`. Query keys: `heartbeat` (s), `connection_timeout` (ms), `channel_max`,
     /// `frame_max`, `connection_name`, `auth_mechanism` (`plain`, `external`), and with TLS `cacertfile`, `certfile`,
-    /// `keyfile`, `server_name_indication`, `verify` (`verify_peer`, `verify_none`).
+    /// `keyfile`, `password` (the key's passphrase), `server_name_indication`, `verify` (`verify_peer`, `verify_none`).
     ///
     /// - Throws: ``AMQPError/Code/invalidArgument``, naming the part that is wrong; never the password.
     public init(uri: String) throws(AMQPError) {
@@ -95,7 +95,7 @@ extension AMQPConfiguration {
             case "external": credentials = .external
             default: throw Self.invalid("auth_mechanism must be plain or external")
             }
-        case "cacertfile", "certfile", "keyfile", "server_name_indication", "verify":
+        case "cacertfile", "certfile", "keyfile", "password", "server_name_indication", "verify":
             guard var tls else { throw Self.invalid("\(key) needs amqps://") }
             try Self.apply(key, value, to: &tls)
             self.tls = tls
@@ -108,6 +108,7 @@ extension AMQPConfiguration {
         case ("cacertfile", _): tls.caFile = value
         case ("certfile", _): tls.certificateFile = value
         case ("keyfile", _): tls.keyFile = value
+        case ("password", _): tls.keyPassphrase = value
         case ("server_name_indication", _): tls.serverName = value
         case (_, "verify_peer"): tls.verifiesPeer = true
         case (_, "verify_none"): tls.verifiesPeer = false

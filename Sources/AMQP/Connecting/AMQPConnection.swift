@@ -1,7 +1,6 @@
 public import Logging
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOSSL
 
 /// One physical connection to a broker; it dies with its socket.
 ///
@@ -52,7 +51,7 @@ public final class AMQPConnection: Sendable {
         _ configuration: AMQPConfiguration, hosts: [AMQPConfiguration.Host], logger: Logger
     ) async throws(AMQPError) -> AMQPConnection {
         try configuration.validate()
-        let tls: NIOSSLContext? = if let options = configuration.tls { try await options.context() } else { nil }
+        let tls: TLSContext? = if let options = configuration.tls { try await options.context() } else { nil }
         var last = AMQPError(.invalidArgument, "the configuration names no host")
         for host in hosts {
             var logger = logger
@@ -78,10 +77,11 @@ public final class AMQPConnection: Sendable {
         let deadline = NIODeadline.after(core.configuration.rpcTimeout)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isCancelled = Task.isCancelled
                 core.perform { machine in
+                    // Asked under the lock, so that a cancellation either is seen here or finds the call.
                     let channel = machine.openChannel(
-                        confirms: confirms, id: id, .task(continuation), deadline: deadline, isCancelled: isCancelled)
+                        confirms: confirms, id: id, .task(continuation), deadline: deadline,
+                        isCancelled: Task.isCancelled)
                     opened.withLockedValue { $0 = channel }
                 }
             }
@@ -95,14 +95,25 @@ public final class AMQPConnection: Sendable {
         return AMQPChannel(channel, on: self, hasConfirms: confirms)
     }
 
-    /// Says goodbye and waits for the answer, at most until the deadline.
+    /// Says goodbye and waits for the answer, at most until the deadline; then the socket is closed without it.
     ///
-    /// Does nothing the second time.
+    /// What was settled before is said before; unsettled deliveries go back. A second call waits for the same end. In a
+    /// task that is cancelled, 50 ms are left for the answer. AMQP 0-9-1 §2.2.4.
+    /// - Parameter deadline: how long to wait at most.
     public func close(deadline: Duration = .seconds(5)) async {
-        _ = await withCheckedContinuation { continuation in
-            core.perform { $0.close(.task(continuation), deadline: .after(deadline)) }
+        _ = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                core.perform { machine in
+                    let limit = Task.isCancelled ? min(deadline, Self.haste) : deadline
+                    machine.close(.task(continuation), deadline: .after(limit))
+                }
+            }
+        } onCancel: {
+            core.perform { $0.close(.closure { _ in }, deadline: .after(Self.haste)) }
         }
     }
+
+    private static let haste = Duration.milliseconds(50)
 
     /// Waits for the end of the connection; `nil` after our own ``close(deadline:)``.
     public func waitUntilClosed() async -> AMQPError? {
@@ -129,6 +140,9 @@ extension AMQPConfiguration {
         guard heartbeat >= .zero else { throw refuse("heartbeat must not be negative") }
         guard maximumBodySize >= 0 else { throw refuse("maximumBodySize must not be negative") }
         if let name = connectionName, name.utf8.count > 1024 { throw refuse("connectionName is over 1024 bytes") }
+        if let name = tls?.serverName, TLSContext.isAddress(name), hosts.contains(where: { $0.name != name }) {
+            throw refuse("serverName must be a name: an address is verified only where it is the host's own")
+        }
         if case .external = credentials, tls?.certificateFile == nil {
             throw refuse("external credentials need TLS with a client certificate")
         }

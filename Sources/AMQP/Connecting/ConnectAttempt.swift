@@ -2,16 +2,21 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import NIOSSL
 
 /// One attempt to connect to one host: name resolution, TCP, TLS and login under one deadline, cancellable throughout.
 ///
 ///     pending(channels tried) ──login done──► settled
 ///                     └─ error, deadline, cancellation ──► settled, every socket closed
 final class ConnectAttempt: Sendable {
+    private struct Pending {
+        let continuation: CheckedContinuation<Result<ConnectionCore, AMQPError>, Never>
+        var deadline: Scheduled<Void>?
+        var channels: [any Channel] = []
+    }
+
     private enum State {
         case idle
-        case pending(CheckedContinuation<Result<ConnectionCore, AMQPError>, Never>, channels: [any Channel])
+        case pending(Pending)
         case settled
     }
 
@@ -19,15 +24,22 @@ final class ConnectAttempt: Sendable {
     /// The connection that is being made, to tell how far it got.
     private let latest = NIOLockedValueBox<ConnectionCore?>(nil)
     private let configuration: AMQPConfiguration
+    /// With its port.
     private let host: AMQPConfiguration.Host
-    private let tls: NIOSSLContext?
+    private let tls: TLSContext?
     private let logger: Logger
+    /// `nil` for the system's.
+    private let resolver: (any Resolver & Sendable)?
 
-    init(_ configuration: AMQPConfiguration, host: AMQPConfiguration.Host, tls: NIOSSLContext?, logger: Logger) {
+    init(
+        _ configuration: AMQPConfiguration, host: AMQPConfiguration.Host, tls: TLSContext?, logger: Logger,
+        resolver: (any Resolver & Sendable)? = nil
+    ) {
         self.configuration = configuration
-        self.host = host
+        self.host = .init(name: host.name, port: configuration.port(of: host))
         self.tls = tls
         self.logger = logger
+        self.resolver = resolver
     }
 
     func run() async throws(AMQPError) -> ConnectionCore {
@@ -38,7 +50,7 @@ final class ConnectAttempt: Sendable {
                         state = .settled
                         return true
                     }
-                    state = .pending(continuation, channels: [])
+                    state = .pending(Pending(continuation: continuation))
                     return false
                 }
                 if isCancelled { continuation.resume(returning: .failure(Self.cancelled)) } else { connect() }
@@ -52,90 +64,82 @@ final class ConnectAttempt: Sendable {
     private static let cancelled = AMQPError(.cancelled, "the task that connects was cancelled")
 
     private func settle(_ result: Result<ConnectionCore, AMQPError>) {
-        typealias Pending = (CheckedContinuation<Result<ConnectionCore, AMQPError>, Never>, [any Channel])
         let pending: Pending? = state.withLockedValue { state in
-            guard case .pending(let continuation, let channels) = state else { return nil }
+            guard case .pending(let pending) = state else { return nil }
             state = .settled
-            return (continuation, channels)
+            return pending
         }
-        guard let (continuation, channels) = pending else { return }
+        guard let pending else { return }
+        pending.deadline?.cancel()
         latest.withLockedValue { $0 = nil }
         if case .failure = result {
-            for channel in channels { channel.close(promise: nil) }
+            for channel in pending.channels { channel.close(promise: nil) }
         }
-        continuation.resume(returning: result)
+        pending.continuation.resume(returning: result)
     }
 
-    /// Notes a socket so that it can be closed; false when nobody wants it any more.
-    private func note(_ channel: any Channel) -> Bool {
+    /// Changes what is pending; false when nobody waits any more.
+    private func note(_ change: (inout Pending) -> Void) -> Bool {
         state.withLockedValue { state in
-            guard case .pending(let continuation, let channels) = state else { return false }
-            state = .pending(continuation, channels: channels + [channel])
+            guard case .pending(var pending) = state else { return false }
+            change(&pending)
+            state = .pending(pending)
             return true
         }
     }
 
     private func connect() {
-        let port = configuration.port(of: host)
         let timeout = TimeAmount(configuration.connectTimeout)
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let deadline = eventLoop.scheduleTask(in: timeout) {
-            let progress = self.latest.withLockedValue { $0 }?.read { $0.progress } ?? "TCP did not connect"
-            self.settle(
-                .failure(
-                    AMQPError(
-                        .connectionFailed,
-                        "\(self.host) did not answer within \(self.configuration.connectTimeout): \(progress)")))
-        }
+        let deadline = eventLoop.scheduleTask(in: timeout) { self.giveUp() }
+        guard note({ $0.deadline = deadline }) else { return deadline.cancel() }
         ClientBootstrap(group: eventLoop)
-            .connectTimeout(timeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .resolver(resolver)
+            // The deadline is for all of it, and is told as one.
+            .connectTimeout(timeout + .seconds(1))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 262_144)
             )
-            .channelInitializer { self.initialize($0, deadline) }
-            .connect(host: host.name, port: port)
+            .channelInitializer { self.initialize($0) }
+            .connect(host: host.name, port: configuration.port(of: host))
             .whenFailure { error in
-                deadline.cancel()
                 self.settle(
                     .failure(AMQPError(.connectionFailed, "\(self.host) cannot be reached", underlying: error)))
             }
     }
 
-    private func initialize(_ channel: any Channel, _ deadline: Scheduled<Void>) -> EventLoopFuture<Void> {
-        guard note(channel) else { return channel.eventLoop.makeFailedFuture(Self.cancelled) }
+    private func giveUp() {
+        let isReached = state.withLockedValue { state in
+            if case .pending(let pending) = state { pending.channels.contains { $0.isActive } } else { false }
+        }
+        let machine = latest.withLockedValue { $0 }?.read { $0.progress }
+        let progress = machine ?? (isReached ? "TLS did not finish" : "TCP did not connect")
+        settle(
+            .failure(
+                AMQPError(
+                    .connectionFailed, "\(host) did not answer within \(configuration.connectTimeout): \(progress)")))
+    }
+
+    private func initialize(_ channel: any Channel) -> EventLoopFuture<Void> {
+        guard note({ $0.channels.append(channel) }) else { return channel.eventLoop.makeFailedFuture(Self.cancelled) }
         return channel.eventLoop.makeCompletedFuture {
             let core = NIOLockedValueBox<ConnectionCore?>(nil)
             let machine = ConnectionMachine(
                 configuration: configuration,
                 openWaiter: .closure { result in
-                    deadline.cancel()
                     guard let core = core.withLockedValue({ $0.take() }) else { return }
-                    self.settle(result.map { core }.mapError { $0.naming(self.host) })
+                    self.settle(result.map { core }.mapError { $0.on(self.host) })
                 })
             let made = ConnectionCore(machine, eventLoop: channel.eventLoop, logger: logger)
             core.withLockedValue { $0 = made }
             latest.withLockedValue { $0 = made }
-            if let tls { try channel.pipeline.syncOperations.addHandler(tlsHandler(tls)) }
-            let handler = ConnectionHandler(core: made, usesTLS: tls != nil)
+            if let tls { try channel.pipeline.syncOperations.addHandler(tls.handler(for: host)) }
+            let handler = ConnectionHandler(core: made, host: host, tls: tls)
             made.attach(handler)
             try channel.pipeline.syncOperations.addHandler(handler)
         }
-    }
-
-    private func tlsHandler(_ context: NIOSSLContext) throws -> NIOSSLClientHandler {
-        let name = configuration.tls?.serverName ?? host.name
-        // An address cannot be asked for by name; the certificate is verified against it all the same.
-        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
-        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
-    }
-}
-
-extension AMQPError {
-    /// The error with the host it is about in front.
-    func naming(_ host: AMQPConfiguration.Host) -> AMQPError {
-        AMQPError(code, "\(host): \(message)", replyCode: replyCode, underlying: underlying)
     }
 }
 

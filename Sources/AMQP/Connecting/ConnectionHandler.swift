@@ -19,20 +19,22 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isFlushScheduled = false
     /// How long a settlement may lie before it is sent, at most.
     private static let flushDelay = TimeAmount.milliseconds(1)
-    private let usesTLS: Bool
+    private let host: AMQPConfiguration.Host
+    private let tls: TLSContext?
 
-    init(core: ConnectionCore, usesTLS: Bool) {
+    init(core: ConnectionCore, host: AMQPConfiguration.Host, tls: TLSContext?) {
         self.core = core
-        self.usesTLS = usesTLS
+        self.host = host
+        self.tls = tls
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive, !usesTLS { begin() }
+        if context.channel.isActive, tls == nil { begin() }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if !usesTLS { begin() }
+        if tls == nil { begin() }
         context.fireChannelActive()
     }
 
@@ -43,7 +45,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // Not a byte, and so no credential, leaves before the peer is verified.
-        if usesTLS, case .handshakeCompleted = event as? TLSUserEvent { begin() }
+        if tls != nil, case .handshakeCompleted = event as? TLSUserEvent { begin() }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -75,8 +77,15 @@ final class ConnectionHandler: ChannelInboundHandler {
             context.close(promise: nil)
             return
         }
-        transportError = transportError ?? AMQPError(transport: error)
+        if transportError == nil { transportError = explain(error, context) }
         context.close(promise: nil)
+    }
+
+    private func explain(_ error: any Error, _ context: ChannelHandlerContext) -> AMQPError {
+        guard let tls, AMQPError(transport: error).code == .tlsFailed else { return AMQPError(transport: error) }
+        // Known even when it was refused, for as long as the handshake is not thrown away.
+        let peer = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+        return tls.failure(error, with: host, peer: peer, now: PeerCertificate.now())
     }
 
     func channelInactive(context: ChannelHandlerContext) {

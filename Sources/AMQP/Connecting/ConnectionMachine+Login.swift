@@ -106,15 +106,16 @@ extension ConnectionMachine {
         case .closing: finish(nil)
         case .start, .tune, .openOK:
             let isLogin = payload.code == 403 || payload.code == 530
-            finish(
-                AMQPError(isLogin ? .authenticationRefused : .connectionFailed, payload.text, replyCode: payload.code))
-        default: finish(AMQPError(.connectionClosed, payload.text, replyCode: payload.code))
+            finish(AMQPError(isLogin ? .authenticationRefused : .connectionFailed, closedWith: payload))
+        default: finish(AMQPError(.connectionClosed, closedWith: payload))
         }
     }
 
     // MARK: Closing
 
     /// Says goodbye; `waiter` is told when the connection is over, at the deadline at the latest.
+    ///
+    /// Closing again with an earlier deadline makes it shorter.
     mutating func close(_ waiter: Waiter<AMQPError?>, deadline: NIODeadline) {
         switch phase {
         case .over(let error): return out.effects.append(.closed(waiter, error))

@@ -90,16 +90,18 @@ struct ConnectionMachine: Sendable {
         switch phase {
         case .open: nil
         case .over(let error?):
-            AMQPError(.connectionClosed, error.message, replyCode: error.replyCode, underlying: error)
+            error.with(.connectionClosed)
         case .over(nil), .closing: AMQPError(.closed, "the connection was closed")
         case .start, .tune, .openOK: AMQPError(.connectionFailed, "the connection is not open yet")
         }
     }
 
     /// How far the login got, for whoever gives up waiting for it.
-    var progress: String {
+    ///
+    /// `nil` before it began.
+    var progress: String? {
         switch phase {
-        case .start where !isConnected: configuration.tls == nil ? "TCP did not connect" : "TCP and TLS did not connect"
+        case .start where !isConnected: nil
         case .start: "it was connected, but sent no connection.start"
         case .tune: "the credentials were sent, but no connection.tune came"
         case .openOK: "the login was accepted, but no connection.open-ok came"
@@ -252,11 +254,8 @@ struct ConnectionMachine: Sendable {
         guard !isOver else { return }
         phase = .over(error)
         let cause =
-            error.map {
-                AMQPError(
-                    $0.code == .protocolViolation ? .protocolViolation : .connectionClosed, $0.message,
-                    replyCode: $0.replyCode, underlying: $0.underlying)
-            } ?? AMQPError(.closed, "the connection was closed")
+            error.map { $0.with($0.code == .protocolViolation ? .protocolViolation : .connectionClosed) }
+            ?? AMQPError(.closed, "the connection was closed")
         for index in channels.indices {
             guard let epoch = channels[index]?.epoch else { continue }
             channels[index]?.flushDeliveries(&out)

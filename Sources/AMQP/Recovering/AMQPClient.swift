@@ -122,6 +122,8 @@ public final class AMQPClient: Sendable {
     }
 
     /// Publishes what is still to be confirmed, as far as 5 s allow, closes the connection and ends ``run()``.
+    ///
+    /// A task that is cancelled does not wait for the end, which comes all the same.
     public func shutdown() async {
         let isRunning = box.withLockedValue { state in
             state.isShuttingDown = true
@@ -132,9 +134,14 @@ public final class AMQPClient: Sendable {
             closePublishers()
             enter(.closed)
         }
-        await withCheckedContinuation { continuation in
-            let isClosed = box.withLockedValue { $0.waitUntilClosed(continuation) }
-            if isClosed { continuation.resume() }
+        let id = WaiterID.next()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isDone = box.withLockedValue { Task.isCancelled || $0.waitUntilClosed(id, continuation) }
+                if isDone { continuation.resume() }
+            }
+        } onCancel: {
+            box.withLockedValue { $0.cancelWaitUntilClosed(id) }?.resume()
         }
     }
 

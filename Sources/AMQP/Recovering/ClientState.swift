@@ -25,7 +25,7 @@ struct ClientState: Sendable {
     /// Where a publisher that is made while connected is announced.
     var announcements: AsyncStream<RecoveringPublisher>.Continuation?
     private var waiting: [Waiting] = []
-    private var closing: [CheckedContinuation<Void, Never>] = []
+    private var closing: [(id: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
 
     static let closedError = AMQPError(.closed, "the client was shut down")
 
@@ -62,16 +62,21 @@ struct ClientState: Sendable {
         defer { waiting = [] }
         var resumption = Resumption(waiting: waiting, with: connection, closing: [])
         if case .closed = phase {
-            resumption.closing = closing
+            resumption.closing = closing.map(\.continuation)
             closing = []
         }
         return resumption
     }
 
     /// Waits for the end; true if it is there.
-    mutating func waitUntilClosed(_ continuation: CheckedContinuation<Void, Never>) -> Bool {
+    mutating func waitUntilClosed(_ id: UInt64, _ continuation: CheckedContinuation<Void, Never>) -> Bool {
         if case .closed = phase { return true }
-        closing.append(continuation)
+        closing.append((id, continuation))
         return false
+    }
+
+    /// Waits no longer.
+    mutating func cancelWaitUntilClosed(_ id: UInt64) -> CheckedContinuation<Void, Never>? {
+        closing.firstIndex { $0.id == id }.map { closing.remove(at: $0).continuation }
     }
 }

@@ -30,11 +30,9 @@ final class RecoveringPublisher: Sendable {
         let limit = NIODeadline.after(deadline)
         let error: AMQPError? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isCancelled = Task.isCancelled
                 let entry = Republishing.Entry(
                     id: id, message: message, deadline: limit, continuation: .task(continuation))
-                let refusal = isCancelled ? Self.cancelled : append(entry)
-                if let refusal { continuation.resume(returning: refusal) }
+                if let refusal = append(entry) { continuation.resume(returning: refusal) }
             }
         } onCancel: {
             resolve(id, Self.cancelled)
@@ -49,13 +47,16 @@ final class RecoveringPublisher: Sendable {
 
     /// Takes a message and sends it if it can be; the order of entries is the order on the wire.
     private func append(_ entry: Republishing.Entry) -> AMQPError? {
-        let effects: [Effect]? = change { state in
-            guard !state.isClosed else { return nil }
+        var refusal: AMQPError?
+        change { state in
+            // Asked under the lock, so that a cancellation either is seen here or finds the entry.
+            refusal = state.isClosed ? ClientState.closedError : Task.isCancelled ? Self.cancelled : nil
+            guard refusal == nil else { return nil }
             state.messages.append(entry)
             arm(entry.deadline, &state)
             return send(&state)
         }
-        return effects == nil ? ClientState.closedError : nil
+        return refusal
     }
 
     /// Changes the state and runs what follows from it when the lock is released.

@@ -9,6 +9,7 @@ struct BrokerLayout: Sendable {
     let directory: String
     let ports: BrokerPorts
     let management: Bool
+    var tls: BrokerTLS?
 
     var nodeName: String { "harebell@localhost" }
     var consoleFile: String { directory + "/console.log" }
@@ -41,9 +42,12 @@ struct BrokerLayout: Sendable {
         if management {
             configuration += "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = \(ports.management)\n"
         }
+        if let tls { configuration += tls.lines(port: ports.tls) }
         try writePrivate(configuration, to: directory + "/rabbitmq.conf")
         try writePrivate("[].\n", to: directory + "/advanced.config")
-        try writePrivate(management ? "[rabbitmq_management].\n" : "[].\n", to: directory + "/enabled_plugins")
+        let plugins = [management ? "rabbitmq_management" : nil, tls == nil ? nil : BrokerTLS.plugin]
+        let enabled = plugins.compactMap { $0 }.joined(separator: ",")
+        try writePrivate("[\(enabled)].\n", to: directory + "/enabled_plugins")
         try linkPlugins(installation)
         return password
     }
@@ -85,13 +89,14 @@ struct BrokerLayout: Sendable {
         return lines.joined(separator: "\n")
     }
 
-    /// A folder with links to the core and management plugins only: the node reads every plugin it finds at its
+    /// A folder with links to the plugins that may be needed only: the node reads every plugin it finds at its
     /// start, and this saves a quarter of the time.
     private func linkPlugins(_ installation: BrokerInstallation) throws {
         let files = FileManager.default
         guard !files.fileExists(atPath: pluginsDirectory), let source = pluginsSource(installation) else { return }
         let wanted: Set = [
             "rabbitmq_prelaunch", "rabbitmq_management", "rabbitmq_management_agent", "rabbitmq_web_dispatch",
+            BrokerTLS.plugin,
         ]
         try files.createDirectory(atPath: pluginsDirectory, withIntermediateDirectories: true)
         for name in try files.contentsOfDirectory(atPath: source) {
@@ -124,10 +129,12 @@ struct BrokerPorts: Sendable {
     let distribution: Int
     let epmd: Int
     let management: Int
+    let tls: Int
 
     static func free() async throws -> BrokerPorts {
-        let ports = try await LoopbackPort.free(4)
-        return BrokerPorts(amqp: ports[0], distribution: ports[1], epmd: ports[2], management: ports[3])
+        let ports = try await LoopbackPort.free(5)
+        return BrokerPorts(
+            amqp: ports[0], distribution: ports[1], epmd: ports[2], management: ports[3], tls: ports[4])
     }
 }
 

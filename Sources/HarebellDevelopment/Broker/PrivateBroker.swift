@@ -37,6 +37,8 @@ public final class PrivateBroker: Sendable {
 
     /// The AMQP port on 127.0.0.1.
     public var port: Int { layout.ports.amqp }
+    /// The port for TLS on 127.0.0.1, if it was asked for.
+    public var tlsPort: Int? { layout.tls.map { _ in layout.ports.tls } }
     /// The administrator's name.
     public var user: String { BrokerLayout.administrator }
     /// The administrator's URL of the default virtual host.
@@ -79,13 +81,13 @@ public final class PrivateBroker: Sendable {
     /// - Throws: `DevelopmentError` `.notInstalled` with the command that installs RabbitMQ, or `.startFailed` with
     ///   the last lines of the node's log.
     public static func start(
-        in directory: String, management: Bool = true, logger: Logger
+        in directory: String, management: Bool = true, tls: BrokerTLS? = nil, logger: Logger
     ) async throws -> PrivateBroker {
         let installation = try BrokerInstallation.locate()
         let directory = absolutePath(directory)
         var attempt = 1
         while true {
-            let layout = BrokerLayout(directory: directory, ports: try await .free(), management: management)
+            let layout = BrokerLayout(directory: directory, ports: try await .free(), management: management, tls: tls)
             let password = try layout.prepare(installation)
             let environment = layout.environment(installation)
             let epmd = try ChildProcess.start(

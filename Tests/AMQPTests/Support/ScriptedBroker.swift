@@ -62,15 +62,16 @@ final class ScriptedBroker: Sendable {
 
     static let mute: Script = { _ in [] }
 
-    static func start(tls: NIOSSLContext? = nil, _ script: @escaping Script = wellBehaved) async throws
-        -> ScriptedBroker
-    {
-        try await start(tls: tls, reacting: { .send(script($0.method)) })
+    /// - Parameter bytesPerWrite: how many bytes go out at once, each time in a TLS record of their own; `nil` for all.
+    static func start(
+        tls: NIOSSLContext? = nil, bytesPerWrite: Int? = nil, _ script: @escaping Script = wellBehaved
+    ) async throws -> ScriptedBroker {
+        try await start(tls: tls, bytesPerWrite: bytesPerWrite, reacting: { .send(script($0.method)) })
     }
 
-    static func start(tls: NIOSSLContext? = nil, reacting script: @escaping Reaction.Script) async throws
-        -> ScriptedBroker
-    {
+    static func start(
+        tls: NIOSSLContext? = nil, bytesPerWrite: Int? = nil, reacting script: @escaping Reaction.Script
+    ) async throws -> ScriptedBroker {
         let clients = NIOLockedValueBox<[any Channel]>([])
         let received = Recorder<Method>()
         let calls = Recorder<ReceivedCall>()
@@ -86,7 +87,9 @@ final class ScriptedBroker: Sendable {
                 return channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(
-                        ScriptedBrokerHandler(script, connection: number, received, calls, byteCount, floodedBytes))
+                        ScriptedBrokerHandler(
+                            script, connection: number, received, calls, byteCount, floodedBytes,
+                            bytesPerWrite: bytesPerWrite))
                 }
             }
             .childChannelOption(.socketOption(.so_rcvbuf), value: 65_536)
@@ -107,6 +110,15 @@ final class ScriptedBroker: Sendable {
         }
     }
 
+    /// Closes the sockets under TLS, without the alert that says so.
+    func cutOff() async throws {
+        for client in clients.withLockedValue({ $0 }) {
+            try await client.eventLoop.submit {
+                try client.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self).close(promise: nil)
+            }.get()
+        }
+    }
+
     func hangUp() {
         for client in clients.withLockedValue({ $0 }) { client.close(promise: nil) }
     }
@@ -119,18 +131,19 @@ final class ScriptedBroker: Sendable {
 
 /// Runs a test with a scripted broker.
 func withScriptedBroker<R>(
-    tls: NIOSSLContext? = nil, _ script: @escaping ScriptedBroker.Script = ScriptedBroker.wellBehaved,
+    tls: NIOSSLContext? = nil, bytesPerWrite: Int? = nil,
+    _ script: @escaping ScriptedBroker.Script = ScriptedBroker.wellBehaved,
     _ body: (ScriptedBroker, AMQPConfiguration) async throws -> R
 ) async throws -> R {
-    try await withScriptedBroker(tls: tls, reacting: { .send(script($0.method)) }, body)
+    try await withScriptedBroker(tls: tls, bytesPerWrite: bytesPerWrite, reacting: { .send(script($0.method)) }, body)
 }
 
 /// Runs a test with a scripted broker that knows more ways to answer.
 func withScriptedBroker<R>(
-    tls: NIOSSLContext? = nil, reacting script: @escaping Reaction.Script,
+    tls: NIOSSLContext? = nil, bytesPerWrite: Int? = nil, reacting script: @escaping Reaction.Script,
     _ body: (ScriptedBroker, AMQPConfiguration) async throws -> R
 ) async throws -> R {
-    let broker = try await ScriptedBroker.start(tls: tls, reacting: script)
+    let broker = try await ScriptedBroker.start(tls: tls, bytesPerWrite: bytesPerWrite, reacting: script)
     let configuration = AMQPConfiguration(hosts: [broker.host])
     do {
         let result = try await body(broker, configuration)

@@ -13,6 +13,7 @@ final class ScriptedBrokerHandler: ChannelInboundHandler {
     private let calls: Recorder<ReceivedCall>
     private let byteCount: NIOLockedValueBox<Int>
     private let floodedBytes: NIOLockedValueBox<Int>
+    private let bytesPerWrite: Int?
     private var held = ByteBuffer()
     private var isGreeted = false
     private var published: [UInt16: UInt64] = [:]
@@ -20,8 +21,9 @@ final class ScriptedBrokerHandler: ChannelInboundHandler {
     init(
         _ script: @escaping Reaction.Script, connection: Int, _ received: Recorder<ScriptedBroker.Method>,
         _ calls: Recorder<ReceivedCall>, _ byteCount: NIOLockedValueBox<Int>,
-        _ floodedBytes: NIOLockedValueBox<Int>
+        _ floodedBytes: NIOLockedValueBox<Int>, bytesPerWrite: Int?
     ) {
+        self.bytesPerWrite = bytesPerWrite
         self.script = script
         self.connection = connection
         self.received = received
@@ -64,7 +66,12 @@ final class ScriptedBrokerHandler: ChannelInboundHandler {
     private func react(_ reaction: Reaction, _ context: ChannelHandlerContext) {
         switch reaction {
         case .send(let bytes):
-            if !bytes.isEmpty { context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil) }
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let part = rest.prefix(bytesPerWrite ?? rest.count)
+                context.writeAndFlush(NIOAny(ByteBuffer(bytes: part)), promise: nil)
+                rest = rest.dropFirst(part.count)
+            }
         case .drip(let bytes):
             for byte in bytes { context.writeAndFlush(NIOAny(ByteBuffer(bytes: [byte])), promise: nil) }
         case .sendAndHangUp(let bytes):

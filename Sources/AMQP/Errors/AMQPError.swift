@@ -1,6 +1,8 @@
 /// What went wrong in the AMQP module.
 ///
-/// The description carries the broker's words and what they were about; never a body, a header or a credential.
+/// The description tells what happened, on what, and what to do about it; never a body, a header or a credential.
+/// Where the broker gave a reply code, it begins with that:
+/// `403 ACCESS_REFUSED: user "email" may not write to exchange "loan.paid-out" in virtual host "/": grant it with …`.
 public struct AMQPError: Error, Sendable, CustomStringConvertible {
     /// The kind of an error; new kinds may be added.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
@@ -50,12 +52,16 @@ public struct AMQPError: Error, Sendable, CustomStringConvertible {
 
     /// The kind of the error.
     public let code: Code
-    /// What happened, on what.
+    /// What happened; the broker's own words, if it is the one that refused.
     public let message: String
-    /// The AMQP reply code, if the broker gave one, for example 404.
+    /// The AMQP reply code, if there is one, for example 404.
     public let replyCode: UInt16?
     /// The error below this one.
     public let underlying: (any Error)?
+    /// Class and method that the broker refused.
+    var method: UInt32 = 0
+    /// The host it was, where there are several.
+    var host: String?
 
     /// Makes an error.
     public init(_ code: Code, _ message: String, replyCode: UInt16? = nil, underlying: (any Error)? = nil) {
@@ -74,10 +80,36 @@ public struct AMQPError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The code, the reply code and the message.
+    /// What happened, on what, and what to do about it.
     public var description: String {
-        let reply = replyCode.map { " (\($0))" } ?? ""
+        let place = host.map { message.contains($0) ? "" : "\($0): " } ?? ""
         let cause = underlying.map { ": \($0)" } ?? ""
-        return "\(code)\(reply): \(message)\(cause)"
+        guard let replyCode else { return "\(code): \(place)\(message)\(cause)" }
+        // Our own verdict on what the broker sent.
+        guard code != .protocolViolation else {
+            return "\(replyCode) \(BrokerReply.name(of: replyCode)): \(place)\(message)\(cause)"
+        }
+        return "\(place)\(BrokerReply(code: replyCode, text: message, method: method))\(cause)"
+    }
+
+    /// The broker closed a channel or the connection.
+    init(_ code: Code, closedWith payload: ClosePayload) {
+        self.init(code, BrokerReply.withoutBytes(payload.text), replyCode: payload.code)
+        method = UInt32(payload.classID) << 16 | UInt32(payload.methodID)
+    }
+
+    /// The same under another code.
+    func with(_ code: Code) -> AMQPError {
+        var error = AMQPError(code, message, replyCode: replyCode, underlying: underlying)
+        error.method = method
+        error.host = host
+        return error
+    }
+
+    /// The same with the host that it is about.
+    func on(_ host: AMQPConfiguration.Host) -> AMQPError {
+        var error = self
+        error.host = "\(host)"
+        return error
     }
 }
