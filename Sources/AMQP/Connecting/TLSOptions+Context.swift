@@ -27,11 +27,11 @@ extension TLSOptions {
         do {
             let context = try NIOSSLContext(configuration: configuration)
             return TLSContext(context: context, options: self, authorities: authorities, certificate: chain.first)
-        } catch NIOSSLError.failedToLoadPrivateKey {
+        } catch  where !chain.isEmpty {
+            // Both were parsed: what is left to go wrong is that they are not a pair.
+            let key = keyFile ?? certificateFile ?? "-"
             throw AMQPError(
-                .tlsFailed,
-                "the private key of \(keyFile ?? certificateFile ?? "-") does not belong to the certificate of \(certificateFile ?? "-")"
-            )
+                .tlsFailed, "the private key of \(key) does not belong to the certificate of \(certificateFile ?? "-")")
         }
     }
 

@@ -76,35 +76,4 @@ import Testing
             #expect(await connect() == nil)
         }
     }
-
-    @Test func `a peer that changes its keys and asks for ours is followed`() async throws {
-        let workshop = try await CertificateWorkshop.shared()
-        let server = try await OpenSSLServer.start(workshop.issue("server"))
-        defer { server.stop() }
-        var configuration = AMQPConfiguration(hosts: [.init(name: "localhost", port: server.port)])
-        configuration.tls = TLSOptions(caFile: workshop.authority.certificateFile)
-        configuration.heartbeat = .zero
-        configuration.connectTimeout = .seconds(30)
-        async let connecting = AMQPConnection.connect(configuration, logger: quietLogger)
-        try await server.expect(Array("AMQP".utf8) + [0, 0, 9, 1])
-        server.send(BrokerBytes.start())
-        try await server.expect([0, 10, 0, 11])
-        server.send(BrokerBytes.tune())
-        try await server.expect([0, 10, 0, 40])
-        server.send(BrokerBytes.openOK)
-        let connection = try await connecting
-        var channels: [AMQPChannel] = []
-        for number in 1...3 as ClosedRange<UInt16> {
-            server.send(Array("K\n".utf8))
-            try await server.expect(Array("KeyUpdate".utf8))
-            async let channel = connection.openChannel()
-            // Theirs is answered by ours before anything else is said.
-            try await server.expect(Array("KeyUpdate".utf8))
-            try await server.expect([0, 20, 0, 10])
-            server.send(BrokerBytes.channelOpenOK(number))
-            channels.append(try await channel)
-        }
-        #expect(channels.map(\.number) == [1, 2, 3])
-        await connection.close(deadline: .milliseconds(100))
-    }
 }

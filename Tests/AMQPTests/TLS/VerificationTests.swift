@@ -57,17 +57,18 @@ import Testing
 
     @Test func `the broker's own certificate may be the authority file, and vouches for itself alone`() async throws {
         let workshop = try await CertificateWorkshop.shared()
-        let extensions = ["basicConstraints=critical,CA:FALSE", "subjectAltName=IP:127.0.0.1"]
+        let extensions = ["basicConstraints=critical,CA:FALSE", "subjectAltName=DNS:own.example"]
         let own = try await workshop.selfSigned("own", extensions)
-        let options = TLSOptions(caFile: own.certificateFile)
+        var options = TLSOptions(caFile: own.certificateFile, serverName: "own.example")
         #expect(try await connect(to: own.serverContext(), options: options).error == nil)
         let between = try await workshop.issue("between", usage: nil, isAuthority: true, by: own)
-        let leaf = try await workshop.issue("leaf", by: between)
+        let leaf = try await workshop.issue("leaf", names: "DNS:own.example", by: between)
         let chained = try await connect(to: leaf.serverContext(chain: workshop.chain(leaf, between)), options: options)
         #expect(chained.error?.code == .tlsFailed)
         #expect(chained.bytes == 0)
-        let elsewhere = try await connect(to: own.serverContext(), options: options, host: "localhost")
-        #expect(elsewhere.error?.message.contains("is for 127.0.0.1, not for localhost") == true)
+        options.serverName = "other.example"
+        let elsewhere = try await connect(to: own.serverContext(), options: options)
+        #expect(elsewhere.error?.message.contains("is for own.example, not for other.example") == true)
         #expect(elsewhere.bytes == 0)
     }
 
