@@ -164,6 +164,13 @@ final class TestSystem: Sendable {
         }
     }
 
+    func brokerVersion() async throws -> String {
+        let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)
+        let version = connection.brokerVersion
+        await connection.close()
+        return version ?? "-"
+    }
+
     /// Publishes as a foreign client would.
     func send(_ properties: BasicProperties, _ body: [UInt8], to exchange: String) async throws {
         try await withChannel(confirms: true) { channel in

@@ -6,7 +6,7 @@ struct ReceivedCall: Sendable {
     var arguments: [UInt8]
     /// Which of the broker's connections it came on, from 0.
     var connection: Int
-    /// For basic.publish: its number on the channel, from 1.
+    /// For basic.publish: its number on the channel, from 1; 0 without confirms.
     var publishNumber: UInt64 = 0
 
     var channel: UInt16 { method.channel }
@@ -56,7 +56,7 @@ enum Reaction: Sendable {
         case (60, 10): method(60, 11)
         case (60, 20): method(60, 21, BrokerBytes.short(call.consumerTag))
         case (60, 30): method(60, 31, Array(call.arguments.dropLast()))
-        case (60, 40): BrokerBytes.ack(call.channel, call.publishNumber)
+        case (60, 40) where call.publishNumber > 0: BrokerBytes.ack(call.channel, call.publishNumber)
         default: ScriptedBroker.wellBehaved(call.method)
         }
     }

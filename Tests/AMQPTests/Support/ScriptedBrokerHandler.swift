@@ -54,9 +54,13 @@ final class ScriptedBrokerHandler: ChannelInboundHandler {
 
     private func answer(_ method: ScriptedBroker.Method, _ arguments: [UInt8], _ context: ChannelHandlerContext) {
         var call = ReceivedCall(method: method, arguments: arguments, connection: connection)
-        if (method.classID, method.methodID) == (60, 40) {
-            published[method.channel, default: 0] += 1
-            call.publishNumber = published[method.channel, default: 0]
+        switch (method.classID, method.methodID) {
+        case (20, 10): published[method.channel] = nil
+        case (85, 10): published[method.channel] = 0
+        case (60, 40):
+            published[method.channel]? += 1
+            call.publishNumber = published[method.channel] ?? 0
+        default: break
         }
         received.record(method)
         calls.record(call)
