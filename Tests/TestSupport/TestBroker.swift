@@ -72,6 +72,21 @@ public func withPrivateBroker<Result>(
     }
 }
 
+/// Runs tests with a cluster of three nodes of their own, which they may kill and freeze; it is gone afterwards.
+public func withPrivateCluster<Result>(_ body: (PrivateCluster) async throws -> Result) async throws -> Result {
+    try await withTemporaryDirectory { directory in
+        let cluster = try await PrivateCluster.start(in: directory, logger: quietLogger)
+        do {
+            let result = try await body(cluster)
+            await cluster.stop()
+            return result
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+    }
+}
+
 /// Runs a test with an empty directory, which is removed afterwards.
 public func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) async throws -> Result {
     let directory = try TemporaryDirectory.make(prefix: "harebell-tests")

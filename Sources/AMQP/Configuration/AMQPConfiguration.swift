@@ -39,7 +39,9 @@ public struct AMQPConfiguration: Sendable {
     /// What the broker's tools show as the name of the connection.
     public var connectionName: String?
     /// The heartbeat interval, in whole seconds; zero turns heartbeats off.
-    public var heartbeat: Duration = .seconds(10)
+    ///
+    /// A broker that is silent for two intervals is left for another host. The default makes that 6 s.
+    public var heartbeat: Duration = .seconds(3)
     /// How long one host may take for TCP, TLS and login together.
     public var connectTimeout: Duration = .seconds(5)
     /// How long the broker may take to answer a method.

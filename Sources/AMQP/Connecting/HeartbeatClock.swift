@@ -37,8 +37,10 @@ struct HeartbeatClock: Sendable {
     mutating func check(at now: NIODeadline) -> Verdict {
         guard now >= nextCheck else { return .alive }
         let isLate = now - nextCheck > half
-        nextCheck = now + half
-        if now - lastReceived >= half * 4, !isLate { return .dead }
+        let end = lastReceived + half * 4
+        if now >= end, !isLate { return .dead }
+        // Not later than the end, if that comes before the next half is over.
+        nextCheck = end > now ? min(now + half, end) : now + half
         // A timer may fire a little early, and a missed half means a whole interval of silence.
         if now - lastSent + .milliseconds(50) >= half {
             lastSent = now

@@ -3,7 +3,7 @@
 /// It owns its bytes.
 public struct Delivery: Sendable {
     private let message: ReceivedMessage
-    private let channel: AMQPChannel
+    let channel: AMQPChannel
 
     init(_ message: ReceivedMessage, channel: AMQPChannel) {
         self.message = message

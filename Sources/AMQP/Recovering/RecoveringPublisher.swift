@@ -8,6 +8,8 @@ final class RecoveringPublisher: Sendable {
     private struct State {
         var messages = Republishing()
         var channel: AMQPChannel?
+        /// Rung when a message is nacked on this channel.
+        var nacked = Alarm()
         /// Counts channels; a completion of an earlier one says nothing about the present.
         var generation: UInt64 = 0
         var isClosed = false
@@ -89,6 +91,9 @@ final class RecoveringPublisher: Sendable {
         case .channelClosed, .connectionClosed, .closed, .protocolViolation:
             // Unknown whether it was stored: again on the next channel.
             break
+        case .nacked:
+            resolve(id, error)
+            box.withLockedValue { $0.generation == generation ? $0.nacked : nil }?.ring()
         default: resolve(id, error)
         }
     }
@@ -111,6 +116,7 @@ final class RecoveringPublisher: Sendable {
     /// Keeps a channel open on this connection while there is something to publish; until cancelled.
     func run(on connection: AMQPConnection) async {
         var failures = 0
+        var renewals = ChannelRenewals()
         while !Task.isCancelled, !box.withLockedValue({ $0.isClosed }) {
             guard box.withLockedValue({ !$0.messages.isEmpty }) else {
                 await work.wait()
@@ -118,10 +124,11 @@ final class RecoveringPublisher: Sendable {
             }
             do {
                 let channel = try await connection.openChannel(confirms: true)
-                attach(channel)
-                let error = await channel.waitUntilClosed()
+                let error = await attach(channel, leavingAfter: renewals.delay(recovery))
                 let culprits = detach(error)
-                failures = culprits.isEmpty ? failures + 1 : 0
+                // Without an error it was we who closed it.
+                if error == nil { renewals.note(.now) }
+                failures = culprits.isEmpty && error != nil ? failures + 1 : 0
                 guard !Task.isCancelled else { return await channel.close() }
             } catch {
                 failures += 1
@@ -134,12 +141,27 @@ final class RecoveringPublisher: Sendable {
         }
     }
 
-    private func attach(_ channel: AMQPChannel) {
+    /// Publishes on a channel until it ends; one whose messages are nacked is left, after a delay.
+    private func attach(_ channel: AMQPChannel, leavingAfter delay: Duration) async -> AMQPError? {
+        let nacked = Alarm()
         change { state in
             state.channel = channel
+            state.nacked = nacked
             state.generation += 1
             state.messages.ready()
             return send(&state)
+        }
+        return await withTaskGroup(of: Void.self, returning: AMQPError?.self) { group in
+            group.addTask {
+                await nacked.wait()
+                try? await Task.sleep(for: delay)
+                guard !Task.isCancelled else { return }
+                self.logger.info("messages are nacked: the next are published on a new channel")
+                await channel.close()
+            }
+            let error = await channel.waitUntilClosed()
+            group.cancelAll()
+            return error
         }
     }
 

@@ -10,8 +10,10 @@ struct BrokerLayout: Sendable {
     let ports: BrokerPorts
     let management: Bool
     var tls: BrokerTLS?
+    /// What a node of a cluster shares with the others; nil for one alone.
+    var membership: ClusterMembership?
 
-    var nodeName: String { "harebell@localhost" }
+    var nodeName: String { membership?.name ?? "harebell@localhost" }
     var consoleFile: String { directory + "/console.log" }
     var logFile: String { directory + "/log/\(nodeName).log" }
     private var credentialsFile: String { directory + "/credentials" }
@@ -25,7 +27,10 @@ struct BrokerLayout: Sendable {
         try files.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let password: String
-        if let kept = files.contents(atPath: credentialsFile) {
+        if let membership {
+            password = membership.password
+            try prepare(membership)
+        } else if let kept = files.contents(atPath: credentialsFile) {
             password = String(decoding: kept, as: UTF8.self)
         } else {
             password = randomToken()
@@ -43,9 +48,11 @@ struct BrokerLayout: Sendable {
             configuration += "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = \(ports.management)\n"
         }
         if let tls { configuration += tls.lines(port: ports.tls) }
+        configuration += membership?.configuration ?? ""
         try writePrivate(configuration, to: directory + "/rabbitmq.conf")
         try writePrivate("[].\n", to: directory + "/advanced.config")
-        let plugins = [management ? "rabbitmq_management" : nil, tls == nil ? nil : BrokerTLS.plugin]
+        let agent = membership == nil ? nil : "rabbitmq_management_agent"
+        let plugins = [management ? "rabbitmq_management" : agent, tls == nil ? nil : BrokerTLS.plugin]
         let enabled = plugins.compactMap { $0 }.joined(separator: ",")
         try writePrivate("[\(enabled)].\n", to: directory + "/enabled_plugins")
         try linkPlugins(installation)
@@ -68,7 +75,8 @@ struct BrokerLayout: Sendable {
             "RABBITMQ_FEATURE_FLAGS_FILE": directory + "/feature_flags",
             // Our own port mapper is there. A node that does not find it, because we are being killed at this moment,
             // would start another one that belongs to nobody.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": Self.loopback + (membership == nil ? "" : Self.clustered),
+            "RABBITMQ_CTL_ERL_ARGS": Self.loopback,
             // The start script becomes the node instead of staying beside it: its process id is the node's.
             "RUNNING_UNDER_SYSTEMD": "1",
             "ERL_EPMD_PORT": "\(ports.epmd)", "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -79,6 +87,13 @@ struct BrokerLayout: Sendable {
         }
         return environment
     }
+
+    private static let loopback = "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false"
+    /// The nodes of a cluster share the cores: none of them may wait for work by spinning. And they must notice within
+    /// seconds that one of them is frozen: with Erlang's default of a minute, RabbitMQ 3.10 stores nothing meanwhile in
+    /// a queue that the frozen node leads, through whichever node it is published.
+    private static let clustered =
+        " +sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime 4 -kernel net_setuptime 1"
 
     /// The last lines that the node wrote, to its console and to its log.
     func lastLines(_ count: Int = 12) -> String {
@@ -93,27 +108,27 @@ struct BrokerLayout: Sendable {
     /// start, and this saves a quarter of the time.
     private func linkPlugins(_ installation: BrokerInstallation) throws {
         let files = FileManager.default
-        guard !files.fileExists(atPath: pluginsDirectory), let source = pluginsSource(installation) else { return }
+        guard !files.fileExists(atPath: pluginsDirectory), let source = installation.plugins else { return }
         let wanted: Set = [
             "rabbitmq_prelaunch", "rabbitmq_management", "rabbitmq_management_agent", "rabbitmq_web_dispatch",
             BrokerTLS.plugin,
         ]
         try files.createDirectory(atPath: pluginsDirectory, withIntermediateDirectories: true)
-        for name in try files.contentsOfDirectory(atPath: source) {
+        for name in try files.contentsOfDirectory(atPath: source.here) {
             let application = name.split(separator: "-").first.map(String.init) ?? name
             guard !application.hasPrefix("rabbitmq_") || wanted.contains(application), application != "README" else {
                 continue
             }
             try files.createSymbolicLink(
-                atPath: pluginsDirectory + "/" + name, withDestinationPath: source + "/" + name)
+                atPath: pluginsDirectory + "/" + name, withDestinationPath: source.there + "/" + name)
         }
     }
 
-    private func pluginsSource(_ installation: BrokerInstallation) -> String? {
-        let scripts = installation.server.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        let source = scripts.dropLast().joined(separator: "/") + "/plugins"
-        guard FileManager.default.fileExists(atPath: source) else { return nil }
-        return source
+    /// Erlang nodes talk to those that know their cookie. It is read from the home directory, by its owner only.
+    private func prepare(_ membership: ClusterMembership) throws {
+        let file = directory + "/.erlang.cookie"
+        guard !FileManager.default.fileExists(atPath: file) else { return }
+        try writePrivate(membership.cookie, to: file)
     }
 
     private func writePrivate(_ text: String, to file: String) throws {
@@ -132,9 +147,17 @@ struct BrokerPorts: Sendable {
     let tls: Int
 
     static func free() async throws -> BrokerPorts {
-        let ports = try await LoopbackPort.free(5)
-        return BrokerPorts(
-            amqp: ports[0], distribution: ports[1], epmd: ports[2], management: ports[3], tls: ports[4])
+        try await free(nodes: 1)[0]
+    }
+
+    /// The ports of nodes that share one port mapper.
+    static func free(nodes: Int) async throws -> [BrokerPorts] {
+        let ports = try await LoopbackPort.free(4 * nodes + 1)
+        return (0..<nodes).map { node in
+            BrokerPorts(
+                amqp: ports[4 * node], distribution: ports[4 * node + 1], epmd: ports[4 * nodes],
+                management: ports[4 * node + 2], tls: ports[4 * node + 3])
+        }
     }
 }
 

@@ -118,7 +118,7 @@ extension PrivateBroker {
             Permissions(configure: configure, write: write, read: read))
     }
 
-    private func ask<Answer: Decodable>(_ path: String) async throws -> Answer {
+    func ask<Answer: Decodable>(_ path: String) async throws -> Answer {
         let response = try await request(.GET, path)
         return try JSONDecoder().decode(Answer.self, from: Data(response.body))
     }

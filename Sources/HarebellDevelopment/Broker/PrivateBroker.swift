@@ -30,10 +30,12 @@ public final class PrivateBroker: Sendable {
     public let password: String
     let layout: BrokerLayout
     let management: LoopbackHTTPClient?
-    private let installation: BrokerInstallation
+    let installation: BrokerInstallation
     private let logger: Logger
     private let state = Mutex(State.down)
     private let epmd: ChildProcess
+    /// The nodes of a cluster share one, which is the cluster's to end.
+    private let ownsPortMapper: Bool
 
     /// The AMQP port on 127.0.0.1.
     public var port: Int { layout.ports.amqp }
@@ -60,14 +62,16 @@ public final class PrivateBroker: Sendable {
         }
     }
 
-    private init(
-        layout: BrokerLayout, password: String, installation: BrokerInstallation, epmd: ChildProcess, logger: Logger
+    init(
+        layout: BrokerLayout, password: String, installation: BrokerInstallation, epmd: ChildProcess,
+        ownsPortMapper: Bool = true, logger: Logger
     ) {
         self.directory = layout.directory
         self.layout = layout
         self.password = password
         self.installation = installation
         self.epmd = epmd
+        self.ownsPortMapper = ownsPortMapper
         self.logger = logger
         let authorization = LoopbackHTTPClient.basic(BrokerLayout.administrator, password)
         self.management =
@@ -85,14 +89,10 @@ public final class PrivateBroker: Sendable {
     ) async throws -> PrivateBroker {
         let installation = try BrokerInstallation.locate()
         let directory = absolutePath(directory)
-        var attempt = 1
-        while true {
+        return try await retryingTakenPorts {
             let layout = BrokerLayout(directory: directory, ports: try await .free(), management: management, tls: tls)
             let password = try layout.prepare(installation)
-            let environment = layout.environment(installation)
-            let epmd = try ChildProcess.start(
-                installation.epmd, arguments: ["-port", "\(layout.ports.epmd)", "-address", "127.0.0.1"],
-                environment: environment, directory: directory)
+            let epmd = try layout.startPortMapper(installation)
             let broker = PrivateBroker(
                 layout: layout, password: password, installation: installation, epmd: epmd, logger: logger)
             do {
@@ -100,9 +100,7 @@ public final class PrivateBroker: Sendable {
                 return broker
             } catch {
                 await broker.stop()
-                // Between finding a free port and using it, another process may have taken it.
-                guard attempt < 3, "\(error)".contains("eaddrinuse") else { throw error }
-                attempt += 1
+                throw error
             }
         }
     }
@@ -167,14 +165,15 @@ public final class PrivateBroker: Sendable {
             return nil
         }
         await node?.terminate(grace: grace)
-        await epmd.terminate(grace: .zero)
+        if ownsPortMapper { await epmd.terminate(grace: .zero) }
     }
 
-    private func startNode() async throws {
+    func startNode() async throws {
         let began = ContinuousClock.now
+        let command = installation.command(installation.server)
         let node = try ChildProcess.start(
-            installation.server, environment: layout.environment(installation), directory: directory,
-            output: .file(layout.consoleFile))
+            command.path, arguments: command.arguments, environment: layout.environment(installation),
+            directory: directory, output: .file(layout.consoleFile))
         let accepted = state.withLock { state -> Bool in
             guard case .down = state else { return false }
             state = .running(node)
@@ -196,5 +195,26 @@ public final class PrivateBroker: Sendable {
                 "port": "\(port)", "pid": "\(node.pid)",
                 "duration_ms": "\(Int((ContinuousClock.now - began) / .milliseconds(1)))",
             ])
+    }
+}
+
+extension BrokerLayout {
+    func startPortMapper(_ installation: BrokerInstallation) throws -> ChildProcess {
+        let command = installation.command(installation.epmd, ["-port", "\(ports.epmd)", "-address", "127.0.0.1"])
+        return try ChildProcess.start(
+            command.path, arguments: command.arguments, environment: environment(installation), directory: directory)
+    }
+}
+
+/// Tries again with other ports: between finding a free one and using it, another process may have taken it.
+func retryingTakenPorts<Result>(_ body: () async throws -> Result) async throws -> Result {
+    var attempt = 1
+    while true {
+        do {
+            return try await body()
+        } catch {
+            guard attempt < 3, "\(error)".contains("eaddrinuse") else { throw error }
+            attempt += 1
+        }
     }
 }

@@ -1,4 +1,5 @@
 import HarebellDevelopment
+import Logging
 import NIOConcurrencyHelpers
 import TestSupport
 import Testing
@@ -7,11 +8,11 @@ import Testing
 
 /// Runs a test with a running client, which is shut down afterwards.
 func withClient<R: Sendable>(
-    _ configuration: AMQPConfiguration, prepare: (AMQPClient) -> Void = { _ in },
-    _ body: (AMQPClient) async throws -> R
+    _ configuration: AMQPConfiguration,
+    recovery: RecoveryPolicy = RecoveryPolicy(initialDelay: .milliseconds(50), maximumDelay: .milliseconds(500)),
+    logger: Logger = quietLogger, prepare: (AMQPClient) -> Void = { _ in }, _ body: (AMQPClient) async throws -> R
 ) async throws -> R {
-    let recovery = RecoveryPolicy(initialDelay: .milliseconds(50), maximumDelay: .milliseconds(500))
-    let client = AMQPClient(configuration: configuration, recovery: recovery, logger: quietLogger)
+    let client = AMQPClient(configuration: configuration, recovery: recovery, logger: logger)
     prepare(client)
     return try await withThrowingTaskGroup(of: Void.self, returning: R.self) { group in
         group.addTask { try await client.run() }
@@ -115,6 +116,34 @@ func withClient<R: Sendable>(
                 }
                 let returned = await failure { try await client.publish(.test(exchange: "", key: "nowhere")) }
                 #expect(returned?.code == .returned)
+            }
+        }
+    }
+
+    @Test func `messages nacked by a channel go out on another one`() async throws {
+        /// How many messages were published on each of the channels that were opened, one after the other.
+        let published = NIOLockedValueBox<[UInt64]>([])
+        // A channel of RabbitMQ 3.10 that met a queue without a leader nacks for ever; a new one does not.
+        try await withScriptedBroker { method in
+            switch (method.classID, method.methodID) {
+            case (20, 10):
+                published.withLockedValue { $0.append(0) }
+                return ScriptedBroker.wellBehaved(method)
+            case (60, 40):
+                let (channels, tag) = published.withLockedValue { published in
+                    published[published.count - 1] += 1
+                    return (published.count, published[published.count - 1])
+                }
+                return channels == 1 ? BrokerBytes.nack(method.channel, tag) : BrokerBytes.ack(method.channel, tag)
+            default: return ScriptedBroker.wellBehaved(method)
+            }
+        } _: { _, configuration in
+            try await withClient(configuration) { client in
+                #expect(await failure { try await client.publish(.test()) }?.code == .nacked)
+                try await eventually("a publish is confirmed") {
+                    await failure { try await client.publish(.test()) } == nil
+                }
+                #expect(published.withLockedValue { $0.count } == 2)
             }
         }
     }

@@ -23,6 +23,14 @@ import Testing
         #expect(clock.check(at: start + .seconds(20)) == .dead)
     }
 
+    @Test func `two intervals are counted from the last byte, not from the last check`() {
+        var clock = HeartbeatClock(seconds: 10, now: start)
+        clock.received(at: start + .seconds(3))
+        while clock.nextCheck < start + .seconds(23) { #expect(clock.check(at: clock.nextCheck) != .dead) }
+        #expect(clock.nextCheck == start + .seconds(23))
+        #expect(clock.check(at: clock.nextCheck) == .dead)
+    }
+
     @Test func `bytes received keep it alive`() {
         var clock = HeartbeatClock(seconds: 2, now: start)
         for second in 1...20 as ClosedRange<Int64> {
