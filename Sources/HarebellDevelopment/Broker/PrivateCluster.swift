@@ -21,7 +21,8 @@ public final class PrivateCluster: Sendable {
     ///
     /// - Throws: `DevelopmentError` `.notInstalled` with the command that installs RabbitMQ, or `.startFailed` with
     ///   the last lines of a node's log.
-    public static func start(in directory: String, nodes count: Int = 3, logger: Logger) async throws -> PrivateCluster {
+    public static func start(in directory: String, nodes count: Int = 3, logger: Logger) async throws -> PrivateCluster
+    {
         precondition(count > 0, "a cluster has nodes")
         let installation = try BrokerInstallation.locate()
         let directory = absolutePath(directory)
@@ -106,7 +107,8 @@ public final class PrivateCluster: Sendable {
             guard ContinuousClock.now < end else {
                 let lines = nodes.map { $0.layout.lastLines() }.joined(separator: "\n")
                 throw DevelopmentError(
-                    .startFailed, "the nodes did not form a cluster within \(limit). The last lines of their logs:\n\(lines)")
+                    .startFailed,
+                    "the nodes did not form a cluster within \(limit). The last lines of their logs:\n\(lines)")
             }
             // Nothing announces it; asking costs one request.
             try await Task.sleep(for: .milliseconds(200))

@@ -37,7 +37,8 @@ import Testing
             try await client.waitUntilConnected(timeout: .seconds(60))
             let leader = try await host.settledLeader(of: traffic.queue)
             let deliveries = client.consume(traffic.queue, prefetch: 50)
-            let start = try await withThrowingTaskGroup(of: Void.self, returning: ContinuousClock.Instant.self) { group in
+            let start = try await withThrowingTaskGroup(of: Void.self, returning: ContinuousClock.Instant.self) {
+                group in
                 group.addTask { try await traffic.consume(deliveries) }
                 for publisher in 0..<8 { group.addTask { await traffic.publish("\(publisher)", by: client) } }
                 try await eventually("traffic flows", within: .seconds(30)) { traffic.handledCount > 500 }

@@ -165,25 +165,17 @@ func withLiar<R>(
     }
 
     @Test func `garbage after the TLS handshake is named, and the next host is used`() async throws {
-        let context = try NIOSSLContext(
-            configuration: .makeServerConfiguration(
-                certificateChain: NIOSSLCertificate.fromPEMBytes(Array(TestCertificates.localhost.utf8))
-                    .map { .certificate($0) },
-                privateKey: .privateKey(
-                    NIOSSLPrivateKey(bytes: Array(TestCertificates.localhostKey.utf8), format: .pem))))
-        try await withTemporaryDirectory { directory in
-            let file = directory + "/authority.pem"
-            try TestCertificates.authority.write(toFile: file, atomically: true, encoding: .utf8)
-            let garbage = (0..<4096).map { UInt8(truncatingIfNeeded: 0xF5 &+ $0 &* 37) }
-            try await withLiar(tls: context, Reaction.wellBehaved(until: .greeting) { _ in .send(garbage) }) {
-                liar, good, configuration in
-                var configuration = configuration
-                configuration.tls = TLSOptions(caFile: file)
-                let (error, _, host) = try await connect(configuration, to: liar)
-                #expect(error?.code == .protocolViolation)
-                #expect(error?.message.contains("no AMQP broker") == true)
-                #expect(host == good.host)
-            }
+        let workshop = try await CertificateWorkshop.shared()
+        let context = try await workshop.issue("liar").serverContext()
+        let garbage = (0..<4096).map { UInt8(truncatingIfNeeded: 0xF5 &+ $0 &* 37) }
+        try await withLiar(tls: context, Reaction.wellBehaved(until: .greeting) { _ in .send(garbage) }) {
+            liar, good, configuration in
+            var configuration = configuration
+            configuration.tls = TLSOptions(caFile: workshop.authority.certificateFile)
+            let (error, _, host) = try await connect(configuration, to: liar)
+            #expect(error?.code == .protocolViolation)
+            #expect(error?.message.contains("no AMQP broker") == true)
+            #expect(host == good.host)
         }
     }
 }

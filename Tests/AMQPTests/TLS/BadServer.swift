@@ -90,6 +90,7 @@ struct BadServer: Sendable, CustomTestStringConvertible {
             .clear { $0.writeAndFlush(ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n"), promise: nil) }),
         BadServer("hangs up in the handshake", ["hung up during the TLS handshake"], .clear { $0.close(promise: nil) }),
         BadServer(
-            "mute in the handshake", ["did not answer within 0.5", "TLS did not finish"], code: .connectionFailed, .clear { _ in }),
+            "mute in the handshake", ["did not answer within 0.5", "TLS did not finish"], code: .connectionFailed,
+            .clear { _ in }),
     ]
 }
