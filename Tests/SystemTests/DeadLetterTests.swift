@@ -1,6 +1,11 @@
-import HarebellDevelopment
 import TestSupport
 import Testing
+
+@testable import HarebellDevelopment
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 extension SystemTests {
     @Test func `what the partner refused is explained, replayed to it alone, and taken then`() async throws {
@@ -89,4 +94,20 @@ extension SystemTests {
         #expect(verified.status?.isSuccess == true, "\(verified.output)")
         #expect(verified.output.contains("the broker has what is needed"), "\(verified.output)")
     }
+
+    #if os(Linux)
+        @Test func `a process without privileges connects as well as one with them`() async throws {
+            let running = try await RunningSystem.shared()
+            // Which socket options need a privilege shows only to those who have none, not to root.
+            let drop = ["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]
+            let arguments = [ownFolder() + "/harebell", "topology", "verify"]
+            let environment = try running.operatorEnvironment
+            let verified =
+                geteuid() == 0
+                ? try await Command.run("/usr/bin/setpriv", drop + arguments, environment: environment)
+                : try await Command.run(arguments[0], Array(arguments.dropFirst()), environment: environment)
+            #expect(verified.status?.isSuccess == true, "\(verified.output)")
+            #expect(verified.output.contains("the broker has what is needed"), "\(verified.output)")
+        }
+    #endif
 }

@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import AMQP
@@ -40,5 +41,29 @@ import Testing
         #expect(error?.code == .protocolViolation)
         #expect(error?.message.hasSuffix("which only clients send") == true)
         #expect(error?.replyCode == 503)
+    }
+
+    /// Each consume that is given up puts a cancel into the line that is being looked through.
+    @Test(arguments: [1, 3, 4, 40]) func `consumes whose deadlines pass together are all told, and cancelled`(
+        count: Int
+    ) throws {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        let deadline = test.now + .seconds(1)
+        let replies = (0..<count).map { index in
+            let reply = Recorder<Result<Reply, AMQPError>>()
+            test.perform {
+                $0.consume(
+                    "queue", tag: "tag-\(index)", prefetch: 1, exclusive: false, arguments: [:],
+                    to: DeliveryQueue(), on: id, callID: WaiterID.next(), reply.waiter, deadline: deadline,
+                    isCancelled: false)
+            }
+            return reply
+        }
+        _ = test.sent()
+        test.advance(.seconds(2))
+        #expect(replies.allSatisfy { $0.values.count == 1 && $0.values.first?.failure?.code == .timedOut })
+        #expect(test.sent().count { $0.method == [60, 30] } == count)
+        #expect(!test.machine.isOver)
     }
 }

@@ -119,7 +119,7 @@ struct HandshakeLie: Sendable, CustomTestStringConvertible {
         HandshakeLie("hanging up on the virtual host", .open, .sendAndHangUp([]), .connectionFailed, "hung up"),
         HandshakeLie(
             "closing at once", .greeting, .sendAndHangUp(Bytes.close(541, "INTERNAL_ERROR - starting")),
-            .connectionFailed, "INTERNAL_ERROR - starting"),
+            .connectionFailed, "541 INTERNAL_ERROR", "starting"),
         HandshakeLie(
             "closing with 64 KiB more than there is text", .open,
             .sendAndHangUp(

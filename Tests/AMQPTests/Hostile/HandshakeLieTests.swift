@@ -49,7 +49,7 @@ func withLiar<R>(
         try await withLiar(lie.script) { liar, good, configuration in
             let (error, took, host) = try await connect(configuration, to: liar)
             #expect(error?.code == lie.code)
-            let message = error?.message ?? ""
+            let message = error.map { "\($0)" } ?? ""
             for word in lie.words + ["\(liar.host)"] { #expect(message.contains(word), "\(message)") }
             #expect(message.count < 450)
             #expect(took < namingPromise + schedulingAllowance)

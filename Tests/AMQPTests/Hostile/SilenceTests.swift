@@ -1,3 +1,4 @@
+import NIOCore
 import TestSupport
 import Testing
 
@@ -66,12 +67,7 @@ import Testing
             configuration.rpcTimeout = .milliseconds(2500)
             let connection = try await AMQPConnection.connect(configuration, logger: quietLogger)
             let channel = try await connection.openChannel(confirms: true)
-            let alive = Task {
-                while !Task.isCancelled {
-                    broker.send(Bytes.heartbeat)
-                    try await Task.sleep(for: .milliseconds(300))
-                }
-            }
+            let alive = broker.keepSending(Bytes.heartbeat, every: .milliseconds(300))
             defer { alive.cancel() }
             async let published = failure { try await channel.publish(.test(), deadline: .milliseconds(300)) }
             async let called = failure { try await channel.purgeQueue("queue") }

@@ -1,3 +1,4 @@
+import NIOCore
 import TestSupport
 import Testing
 
@@ -71,12 +72,7 @@ func cancelSuspended(
             let consuming = try await connection.openChannel()
             var iterator = try await consuming.consume("queue", prefetch: 100).makeAsyncIterator()
             try await broker.setReading(false)
-            let alive = Task {
-                while !Task.isCancelled {
-                    broker.send(Bytes.heartbeat)
-                    try await Task.sleep(for: .milliseconds(200))
-                }
-            }
+            let alive = broker.keepSending(Bytes.heartbeat, every: .milliseconds(200))
             defer { alive.cancel() }
             try await fill(channel)
             _ = try await cancelSuspended(20) { count in
@@ -138,6 +134,7 @@ func cancelSuspended(
             configuration.heartbeat = .seconds(1)
             try await withClient(configuration) { client in
                 let told = Recorder<AMQPError?>()
+                let alive = liar.keepSending(Bytes.heartbeat, every: .milliseconds(200))
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for index in 0..<10 {
                         group.addTask {
@@ -150,6 +147,7 @@ func cancelSuspended(
                         try await client.publish(.test(id: "cancelled"))
                     }
                     #expect(told.values.isEmpty)
+                    alive.cancel()
                     try await group.waitForAll()
                 }
                 #expect(told.values.count == 10)

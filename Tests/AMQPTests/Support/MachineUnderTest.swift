@@ -24,6 +24,7 @@ struct MachineUnderTest {
 
     init(_ change: (inout AMQPConfiguration) -> Void = { _ in }) {
         var configuration = AMQPConfiguration(hosts: [.init(name: "test")])
+        configuration.heartbeat = .seconds(10)
         change(&configuration)
         machine = ConnectionMachine(configuration: configuration, openWaiter: opened.waiter)
         machine.connected()

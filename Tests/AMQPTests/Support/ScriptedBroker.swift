@@ -103,6 +103,12 @@ final class ScriptedBroker: Sendable {
         for client in clients.withLockedValue({ $0 }) { client.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil) }
     }
 
+    /// Sends bytes again and again, on an event loop: tasks may have to wait for others until the peer loses patience.
+    func keepSending(_ bytes: [UInt8], every interval: TimeAmount) -> RepeatedTask {
+        MultiThreadedEventLoopGroup.singleton.next()
+            .scheduleRepeatedTask(initialDelay: .zero, delay: interval) { _ in self.send(bytes) }
+    }
+
     /// Reads no more from anyone, like a broker short of memory, or reads again.
     func setReading(_ isReading: Bool) async throws {
         for client in clients.withLockedValue({ $0 }) {
@@ -144,7 +150,9 @@ func withScriptedBroker<R>(
     _ body: (ScriptedBroker, AMQPConfiguration) async throws -> R
 ) async throws -> R {
     let broker = try await ScriptedBroker.start(tls: tls, bytesPerWrite: bytesPerWrite, reacting: script)
-    let configuration = AMQPConfiguration(hosts: [broker.host])
+    var configuration = AMQPConfiguration(hosts: [broker.host])
+    // A script sends no heartbeats.
+    configuration.heartbeat = .seconds(60)
     do {
         let result = try await body(broker, configuration)
         await broker.stop()
