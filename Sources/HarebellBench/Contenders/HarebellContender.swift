@@ -19,7 +19,7 @@ struct HarebellContender: Sendable {
             switch job.case {
             case .publishBatch: try await publishBatches(channel)
             case .publishTasks: try await publishTasks(channel)
-            case .consumeBatch: try await consume(channel) { $0.acknowledge() }
+            case .consumeBatch: try await consumeBatches(channel)
             case .consumeTasks: try await consumeInTasks(channel)
             }
         await connection.close()
@@ -84,27 +84,28 @@ struct HarebellContender: Sendable {
     private func consumeInTasks(_ channel: AMQPChannel) async throws -> Outcome {
         try await measured {
             try await withThrowingDiscardingTaskGroup { group in
-                try await take(channel) { delivery in
+                var left = job.messages
+                for try await delivery in try await channel.consume(job.queue, prefetch: UInt16(job.window)) {
                     group.addTask { _ = delivery.acknowledge() }
+                    left -= 1
+                    if left == 0 { return }
                 }
             }
         }
     }
 
-    private func consume(
-        _ channel: AMQPChannel, _ body: @escaping @Sendable (Delivery) -> Bool
-    ) async throws -> Outcome {
+    /// Consumers that share the window, until they have taken every message.
+    private func consumeBatches(_ channel: AMQPChannel) async throws -> Outcome {
         let left = Remaining(job.messages)
         let prefetch = UInt16(max(1, job.window / job.consumers))
         return try await measured {
-            guard job.consumers > 1 else { return try await take(channel) { _ = body($0) } }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<job.consumers {
-                    let deliveries = try await channel.consume(job.queue, prefetch: prefetch)
+                    let batches = try await channel.consume(job.queue, prefetch: prefetch).batches()
                     group.addTask {
-                        for try await delivery in deliveries {
-                            _ = body(delivery)
-                            if left.takeOne() == 0 { return }
+                        for try await batch in batches {
+                            batch.acknowledge()
+                            if left.take(batch.count) == 0 { return }
                         }
                     }
                 }
@@ -113,16 +114,6 @@ struct HarebellContender: Sendable {
                 group.cancelAll()
                 while (try? await group.next()) != nil {}
             }
-        }
-    }
-
-    /// One consumer, until it has taken every message.
-    private func take(_ channel: AMQPChannel, _ body: (Delivery) -> Void) async throws {
-        var left = job.messages
-        for try await delivery in try await channel.consume(job.queue, prefetch: UInt16(job.window)) {
-            body(delivery)
-            left -= 1
-            if left == 0 { return }
         }
     }
 }
@@ -135,6 +126,6 @@ private final class Remaining: Sendable {
         self.count = Atomic(count)
     }
 
-    /// Returns how many are left after this one.
-    func takeOne() -> Int { count.wrappingSubtract(1, ordering: .relaxed).newValue }
+    /// Returns how many are left after these.
+    func take(_ taken: Int) -> Int { count.wrappingSubtract(taken, ordering: .relaxed).newValue }
 }

@@ -24,7 +24,7 @@ import Testing
                 try await channel.publish(
                     Self.message("written", headers: ["harebell-reason": "permanent"], key: "dead"))
                 try await channel.publish(Self.message("killer", headers: [:], key: "work"))
-                try await eventually("the broker to give up") {
+                try await eventually("the broker to give up", within: .seconds(30)) {
                     try await channel.get("partner")?.reject(requeue: true)
                     return try await channel.declareQueue("partner.dead", passive: true).messageCount == 2
                 }
