@@ -23,7 +23,9 @@ struct BrokerInstallation: Sendable {
     /// A folder with the `/usr` and `/etc` of the system whose programs these are; nil for this system.
     var root: String?
 
-    /// Looks into the folder that `HAREBELL_BROKER_ROOT` names (`Ops/brokers` makes such folders). Without it, looks where packages and Homebrew put them, then in `PATH`.
+    /// Looks where packages and Homebrew put them, then in `PATH`; or into the folder that `HAREBELL_BROKER_ROOT` names.
+    ///
+    /// `Ops/brokers` makes such folders.
     static func locate(
         environment: [String: String] = currentEnvironment(), packaged: [String] = ["/usr/lib/rabbitmq/bin"],
         brew: [String] = ["/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"]

@@ -89,7 +89,9 @@ struct BrokerLayout: Sendable {
     }
 
     private static let loopback = "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false"
-    /// The nodes of a cluster share the cores: none of them may wait for work by spinning. And they must notice within
+    /// The nodes of a cluster share the cores: none of them may wait for work by spinning.
+    ///
+    /// And they must notice within
     /// seconds that one of them is frozen: with Erlang's default of a minute, RabbitMQ 3.10 stores nothing meanwhile in
     /// a queue that the frozen node leads, through whichever node it is published.
     private static let clustered =
@@ -124,7 +126,9 @@ struct BrokerLayout: Sendable {
         }
     }
 
-    /// Erlang nodes talk to those that know their cookie. It is read from the home directory, by its owner only.
+    /// Erlang nodes talk to those that know their cookie.
+    ///
+    /// It is read from the home directory, by its owner only.
     private func prepare(_ membership: ClusterMembership) throws {
         let file = directory + "/.erlang.cookie"
         guard !FileManager.default.fileExists(atPath: file) else { return }

@@ -8,7 +8,8 @@ import Testing
         try await withConnection { connection in
             let publishing = try await connection.openChannel(confirms: true)
             let queue = try await publishing.declareTestQueue()
-            for result in await publishing.publish((0..<500).map { .test([UInt8($0 % 250)], exchange: "", key: queue) }) {
+            for result in await publishing.publish((0..<500).map { .test([UInt8($0 % 250)], exchange: "", key: queue) })
+            {
                 try result.get()
             }
             let channel = try await connection.openChannel()
