@@ -5,7 +5,7 @@ import NIOPosix
 
 /// Publishes on one channel with confirms, and again on the next when that one ends.
 final class RecoveringPublisher: Sendable {
-    private struct State {
+    struct State {
         var messages = Republishing()
         var channel: AMQPChannel?
         /// Rung when a message is nacked on this channel.
@@ -14,11 +14,22 @@ final class RecoveringPublisher: Sendable {
         var generation: UInt64 = 0
         var isClosed = false
         var armed: NIODeadline?
+        /// Rung when everything is resolved.
         var drained: Alarm?
+        /// Rung when everything that was sent is resolved.
+        var settled: Alarm?
+
+        /// Those of the two whose time has come.
+        mutating func dueAlarms() -> [Alarm] {
+            var due: [Alarm] = []
+            if messages.isEmpty, let drained = drained.take() { due.append(drained) }
+            if !messages.isAwaitingConfirms, let settled = settled.take() { due.append(settled) }
+            return due
+        }
     }
 
-    private let box = NIOLockedValueBox(State())
-    private let work = Alarm()
+    let box = NIOLockedValueBox(State())
+    let work = Alarm()
     private let recovery: RecoveryPolicy
     private let logger: Logger
 
@@ -100,15 +111,15 @@ final class RecoveringPublisher: Sendable {
 
     private func resolve(_ id: UInt64, _ error: AMQPError?) {
         var entry: Republishing.Entry?
-        var drained: Alarm?
+        var due: [Alarm] = []
         change { state in
             entry = state.messages.resolve(id)
-            if state.messages.isEmpty { drained = state.drained.take() }
+            due = state.dueAlarms()
             // The next suspect, if they go one at a time.
             return entry == nil ? [] : send(&state)
         }
         entry?.continuation.resume(error)
-        drained?.ring()
+        for alarm in due { alarm.ring() }
     }
 
     // MARK: Channels
@@ -147,6 +158,7 @@ final class RecoveringPublisher: Sendable {
         change { state in
             state.channel = channel
             state.nacked = nacked
+            state.settled = nil
             state.generation += 1
             state.messages.ready()
             return send(&state)
@@ -157,12 +169,28 @@ final class RecoveringPublisher: Sendable {
                 try? await Task.sleep(for: delay)
                 guard !Task.isCancelled else { return }
                 self.logger.info("messages are nacked: the next are published on a new channel")
+                await self.settle()
                 await channel.close()
             }
             let error = await channel.waitUntilClosed()
             group.cancelAll()
             return error
         }
+    }
+
+    /// How long a channel whose messages are nacked may take to confirm the others that it was sent.
+    private static let settling = Duration.seconds(3)
+
+    /// Sends nothing more on this channel and waits for the confirms of what was sent, so that it need not be sent
+    /// again on the next.
+    private func settle() async {
+        let settled = Alarm()
+        let isAwaiting = box.withLockedValue { state in
+            state.messages.hold()
+            if state.messages.isAwaitingConfirms { state.settled = settled }
+            return state.messages.isAwaitingConfirms
+        }
+        if isAwaiting { await settled.wait(atMost: Self.settling) }
     }
 
     private func detach(_ error: AMQPError?) -> [Republishing.Entry] {
@@ -172,56 +200,5 @@ final class RecoveringPublisher: Sendable {
         }
         for entry in culprits { entry.continuation.resume(error) }
         return culprits
-    }
-
-    // MARK: The end
-
-    /// Waits until everything is confirmed, or the time is over.
-    func drain(atMost limit: Duration) async {
-        let alarm = Alarm()
-        let isEmpty = box.withLockedValue { state in
-            if !state.messages.isEmpty { state.drained = alarm }
-            return state.messages.isEmpty
-        }
-        if !isEmpty { await alarm.wait(atMost: limit) }
-    }
-
-    /// Closes the channel too; for a publisher whose connection goes on.
-    func retire() async {
-        close()
-        work.ring()
-        await box.withLockedValue { $0.channel }?.close()
-    }
-
-    /// Fails what is not confirmed, and everything from now on.
-    func close() {
-        let entries = box.withLockedValue { state in
-            state.isClosed = true
-            return state.messages.removeAll()
-        }
-        for entry in entries { entry.continuation.resume(ClientState.closedError) }
-    }
-
-    /// Sets the timer unless it is set for earlier; it is never moved, so that a publish costs no wake-up.
-    private func arm(_ deadline: NIODeadline, _ state: inout State) {
-        guard state.armed.map({ $0 > deadline }) ?? true else { return }
-        state.armed = deadline
-        MultiThreadedEventLoopGroup.singleton.next().scheduleTask(deadline: deadline) { [weak self] in
-            self?.expire(deadline)
-        }
-    }
-
-    private func expire(_ deadline: NIODeadline) {
-        let expired = box.withLockedValue { state in
-            guard state.armed == deadline else { return [Republishing.Entry]() }
-            state.armed = nil
-            let expired = state.messages.expire(now: .now())
-            if let next = state.messages.earliestDeadline { arm(next, &state) }
-            return expired
-        }
-        for entry in expired {
-            entry.continuation.resume(
-                AMQPError(.timedOut, "the message was not confirmed in time; whether it was stored is unknown"))
-        }
     }
 }

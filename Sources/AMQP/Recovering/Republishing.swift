@@ -32,6 +32,14 @@ struct Republishing: Sendable {
         isReady = true
     }
 
+    /// Nothing more is sent until the next channel is there; what was sent may still be confirmed.
+    mutating func hold() {
+        isReady = false
+    }
+
+    /// Whether something was sent on the present channel and is not resolved.
+    var isAwaitingConfirms: Bool { entries.first?.isSent ?? false }
+
     /// What to send now, in order.
     mutating func takeSendable() -> [Entry] {
         guard isReady else { return [] }

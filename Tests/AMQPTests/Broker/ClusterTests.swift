@@ -9,7 +9,7 @@ import Testing
 
 /// Faults of a cluster of three nodes under traffic, with the client's defaults.
 ///
-/// They measure: nothing else runs beside them. In full length with HAREBELL_TEST_FULL=1, else the first only.
+/// They measure: `Ops/test` runs nothing else beside them. All of them with HAREBELL_TEST_FULL=1, else the first only.
 @Suite(.serialized, .privateCluster, .timeLimit(.minutes(10))) struct ClusterTests {
     static let isFull = ProcessInfo.processInfo.environment["HAREBELL_TEST_FULL"] == "1"
 
@@ -83,32 +83,53 @@ import Testing
                 }
                 // The others of this suite need it.
                 if Self.isFull {
-                    try await leader.restart()
+                    try await host.cluster.restart(leader)
                     try await host.settledLeader(of: traffic.queue, within: .seconds(90))
                 }
             }
         }
     }
 
+    /// Freezes a node for 30 seconds, in which the client must go to another one.
+    private func freeze(_ node: PrivateBroker, _ name: String, _ client: AMQPClient) async throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let frozen = try #require(client.connectedHost)
+        #expect(frozen.port == node.port)
+        node.freeze()
+        defer { node.thaw() }
+        try await eventually("the client is connected elsewhere", within: .seconds(30)) {
+            client.connectedHost.map { $0 != frozen } ?? false
+        }
+        let pause = clock.now - start
+        print("\(name): connected elsewhere after \(pause.seconds) s")
+        #expect(pause < .seconds(8))
+        try await eventually("the freeze is over", within: .seconds(40)) { clock.now > start + .seconds(30) }
+    }
+
+    @Test(.enabled(if: isFull)) func `the node of the client freezes for 30 seconds`() async throws {
+        try await withClusterHost { host in
+            let limits = Limits(publishing: .seconds(8), consuming: .seconds(8))
+            try await run("node frozen 30 s", within: limits, host) { client, traffic, node in
+                let other = try #require(host.cluster.nodes.first { $0 !== node })
+                try await host.cluster.moveLeader(of: traffic.queue, in: host.name, to: other)
+                try await host.settledLeader(of: traffic.queue)
+                try await freeze(node, "node frozen", client)
+            }
+            try await host.cluster.restart(host.cluster.nodes[0])
+        }
+    }
+
     @Test(.enabled(if: isFull)) func `the leader freezes for 30 seconds`() async throws {
         try await withClusterHost { host in
             // The client must be gone within 8 s; from then on the cluster decides: it notices after 3 to 5 s that the
-            // node is frozen, and elects another leader up to 5 s later.
-            let limits = Limits(publishing: .seconds(12), consuming: .seconds(15))
-            try await run("leader frozen 30 s", within: limits, host) { client, traffic, leader in
-                let clock = ContinuousClock()
-                let start = clock.now
-                leader.freeze()
-                defer { leader.thaw() }
-                let frozen = client.connectedHost
-                try await eventually("the client is connected elsewhere", within: .seconds(30)) {
-                    client.connectedHost.map { $0 != frozen } ?? false
-                }
-                let pause = clock.now - start
-                print("leader frozen: connected elsewhere after \(pause.seconds) s")
-                #expect(pause < .seconds(8))
-                try await eventually("the freeze is over", within: .seconds(40)) { clock.now > start + .seconds(30) }
+            // node is frozen, and elects another leader up to 5 s later. What a channel of RabbitMQ 3.10 took before
+            // that, it sends to the new leader when 10 s are over.
+            let limits = Limits(publishing: .seconds(20), consuming: .seconds(20))
+            try await run("leader frozen 30 s", within: limits, host) { client, _, leader in
+                try await freeze(leader, "leader frozen", client)
             }
+            try await host.cluster.restart(host.cluster.nodes[0])
         }
     }
 
@@ -151,6 +172,21 @@ import Testing
                 let other = try #require(host.cluster.nodes.first { $0 !== leader })
                 try await host.cluster.moveLeader(of: traffic.queue, in: host.name, to: other)
                 #expect(try await host.settledLeader(of: traffic.queue) === other)
+            }
+        }
+    }
+
+    @Test(.enabled(if: isFull)) func `the queue is deleted under its consumer`() async throws {
+        try await withClusterHost { host in
+            let limits = Limits(publishing: .seconds(5), consuming: .seconds(5))
+            try await run("queue deleted", within: limits, host) { client, traffic, _ in
+                traffic.pause()
+                try await eventually("nothing is under way") { traffic.isQuiet }
+                try await host.cluster.observer.deleteQueue(traffic.queue, in: host.name)
+                // RabbitMQ 3.10.8 tells no channel that used the queue, if one of that name is there again at once.
+                try await eventually("the consumer is cancelled") { !traffic.isSubscribed }
+                try await client.withConnection { try await traffic.declare(on: $0) }
+                traffic.resume()
             }
         }
     }

@@ -72,6 +72,24 @@ import Testing
         #expect(messages.takeSendable().map(\.id) == [5])
     }
 
+    @Test func `held back, nothing more is sent until the next channel, and nothing twice`() {
+        var messages = filled(1...3)
+        messages.ready()
+        _ = messages.takeSendable()
+        #expect(messages.isAwaitingConfirms)
+        messages.hold()
+        messages.append(entry(4))
+        #expect(messages.takeSendable().isEmpty)
+        for id: UInt64 in 1...3 {
+            #expect(messages.isAwaitingConfirms)
+            #expect(messages.resolve(id)?.id == id)
+        }
+        #expect(!messages.isAwaitingConfirms)
+        #expect(messages.channelEnded(nil).isEmpty)
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [4])
+    }
+
     @Test func `what is late is given up`() {
         var messages = AMQP.Republishing()
         messages.append(entry(1, deadline: 10))

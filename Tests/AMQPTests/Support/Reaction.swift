@@ -18,6 +18,12 @@ struct ReceivedCall: Sendable {
         return String(decoding: rest.dropFirst().prefix(Int(rest.first ?? 0)), as: UTF8.self)
     }
 
+    /// The exchange of basic.publish.
+    var exchange: String {
+        let rest = arguments.dropFirst(2)
+        return String(decoding: rest.dropFirst().prefix(Int(rest.first ?? 0)), as: UTF8.self)
+    }
+
     /// The reply code of connection.close and channel.close.
     var replyCode: UInt16 { arguments.prefix(2).reduce(0) { $0 << 8 | UInt16($1) } }
 }

@@ -19,7 +19,15 @@ final class Traffic: Sendable {
         var handled: [String: Int] = [:]
         var deliveries: [ContinuousClock.Instant] = []
         var subscriptions: [Subscription] = []
+        var consuming: RecoveringDeliveries?
+        var isPaused = false
         var isStopped = false
+
+        /// Counts one more publish, unless there is to be none now.
+        mutating func begin() -> Bool {
+            if !isPaused { begun += 1 }
+            return !isPaused
+        }
 
         mutating func note(_ id: String, _ error: AMQPError?, _ now: ContinuousClock.Instant) {
             resolved += 1
@@ -57,6 +65,21 @@ final class Traffic: Sendable {
         box.withLockedValue { $0.isStopped = true }
     }
 
+    /// Lets nobody publish until ``resume()``.
+    func pause() {
+        box.withLockedValue { $0.isPaused = true }
+    }
+
+    func resume() {
+        box.withLockedValue { $0.isPaused = false }
+    }
+
+    /// Whether the broker delivers at the moment.
+    var isSubscribed: Bool { box.withLockedValue { $0.consuming }?.isSubscribed ?? false }
+
+    /// Whether every publish has returned, and what was confirmed has been handled.
+    var isQuiet: Bool { box.withLockedValue { $0.begun == $0.resolved } && allConfirmedWereHandled }
+
     /// Declares what the traffic needs; done at each connect, as a service would.
     func declare(on connection: AMQPConnection) async throws {
         let channel = try await connection.openChannel()
@@ -79,7 +102,10 @@ final class Traffic: Sendable {
 
     private func publishOne(_ id: String, by client: AMQPClient) async {
         while !Task.isCancelled {
-            box.withLockedValue { $0.begun += 1 }
+            guard box.withLockedValue({ $0.begin() }) else {
+                try? await Task.sleep(for: .milliseconds(10))
+                continue
+            }
             let error = await failure {
                 try await client.publish(.test(exchange: exchange, id: id), deadline: .seconds(120))
             }
@@ -91,6 +117,7 @@ final class Traffic: Sendable {
 
     /// Handles deliveries until they end; the first of each subscription is kept until its channel is gone.
     func consume(_ deliveries: RecoveringDeliveries) async throws {
+        box.withLockedValue { $0.consuming = deliveries }
         for try await delivery in deliveries {
             guard let id = try delivery.properties().messageID else { continue }
             let isFirst = box.withLockedValue { state in
