@@ -16,7 +16,7 @@ extension ChannelMachine {
         let waiting = calls.count
         self.call(method, call, &out)
         guard calls.count > waiting else { return }
-        consumers[tag] = Consumer(queue: deliveries)
+        consumers.append(Consumer(tag: tag, queue: deliveries))
         mostUnsettled = prefetch == 0 ? nil : mostUnsettled.map { $0 + 4 * Int(prefetch) }
     }
 
@@ -38,11 +38,11 @@ extension ChannelMachine {
     mutating func deliver(_ message: ReceivedMessage, _ out: inout Output) throws(AMQPError) {
         let tag = message.info.consumerTag
         try note(message.info.deliveryTag)
-        guard let index = consumers.index(forKey: tag), consumers.values[index].queue != nil, !isClosing else {
+        guard let index = consumerIndex(tag), consumers[index].queue != nil, !isClosing else {
             return release(message.info.deliveryTag, &out)
         }
-        if consumers.values[index].inbox.isEmpty { withInbox.append(tag) }
-        consumers.values[index].inbox.append(message)
+        if consumers[index].inbox.isEmpty { withInbox.append(tag) }
+        consumers[index].inbox.append(message)
     }
 
     /// Gives a delivery back that nobody here wants.
@@ -59,9 +59,12 @@ extension ChannelMachine {
     }
 
     private mutating func flushInbox(_ tag: String, _ out: inout Output) {
-        guard let consumer = consumers[tag], !consumer.inbox.isEmpty else { return }
-        consumers[tag]?.inbox = []
-        if let queue = consumer.queue { out.effects.append(.deliver(queue, consumer.inbox)) }
+        guard let index = consumerIndex(tag), !consumers[index].inbox.isEmpty else { return }
+        let inbox = consumers[index].inbox
+        consumers[index].inbox = []
+        // About as many are to come with the next read.
+        consumers[index].inbox.reserveCapacity(min(inbox.count, 1024))
+        if let queue = consumers[index].queue { out.effects.append(.deliver(queue, inbox)) }
     }
 
     mutating func brokerCancelled(_ tag: String, _ out: inout Output) {
@@ -71,21 +74,25 @@ extension ChannelMachine {
     /// Ends a consumer after what has arrived for it.
     mutating func finishConsumer(_ tag: String, _ error: AMQPError?, _ out: inout Output) {
         flushInbox(tag, &out)
-        guard let consumer = consumers.removeValue(forKey: tag) else { return }
-        if let queue = consumer.queue { out.effects.append(.finish(queue, error)) }
+        guard let index = consumerIndex(tag) else { return }
+        if let queue = consumers.remove(at: index).queue { out.effects.append(.finish(queue, error)) }
     }
 
     // MARK: Settling
 
-    enum Settlement: Sendable {
+    enum Settlement: Sendable, Equatable {
         case acknowledge
         case nack(requeue: Bool)
         case reject(requeue: Bool)
     }
 
+    /// Notes acks, which wait for the next batch, to be said with others.
+    mutating func acknowledge(_ tags: ClosedRange<UInt64>) {
+        guard !isClosing else { return }
+        for tag in tags { _ = window.acknowledge(tag) }
+    }
+
     /// Settles a delivery; false if it was settled before.
-    ///
-    /// An ack waits for the next batch, to be said with others.
     mutating func settle(_ tag: UInt64, _ settlement: Settlement, _ out: inout Output) -> Bool {
         guard !isClosing else { return false }
         switch settlement {

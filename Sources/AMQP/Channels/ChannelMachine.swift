@@ -35,6 +35,7 @@ struct ChannelMachine: Sendable {
     }
 
     struct Consumer: Sendable {
+        let tag: String
         /// Where deliveries go; `nil` once nobody wants them.
         var queue: DeliveryQueue?
         var inbox: [ReceivedMessage] = []
@@ -53,7 +54,10 @@ struct ChannelMachine: Sendable {
     var calls = CircularBuffer<Call>()
     var confirms = ConfirmTracker<PublishWaiter>()
     var window = SettlementWindow()
-    var consumers: [String: Consumer] = [:]
+    /// Few, as a rule one: found by going through them, the last one found first.
+    var consumers: [Consumer] = []
+    private var lastConsumer = 0
+    /// The consumers that have got something in this read.
     var withInbox: [String] = []
     /// How many unsettled deliveries the consumers allow; `nil` when one of them sets no limit.
     var mostUnsettled: Int? = ChannelMachine.surplus
@@ -122,7 +126,7 @@ struct ChannelMachine: Sendable {
     }
 
     private mutating func cancelUnwanted(_ tag: String, _ out: inout Output) {
-        consumers[tag]?.queue = nil
+        if let index = consumerIndex(tag) { consumers[index].queue = nil }
         guard !isClosing else { return }
         let call = Call(id: 0, kind: .basicCancelOK, listener: .silent)
         self.call(.basicCancel(tag: tag), call, &out)
@@ -189,12 +193,20 @@ struct ChannelMachine: Sendable {
         return .stays
     }
 
-    mutating func receiveHeader(_ payload: UnsafeRawBufferPointer, _ out: inout Output) throws(AMQPError) {
-        if let message = try content.header(payload) { try complete(message, &out) }
+    /// Takes a content header or body; returns whether it brought the first delivery since the last flush.
+    mutating func receiveContent(_ frame: Frame, _ out: inout Output) throws(AMQPError) -> Bool {
+        let message = frame.kind == .header ? try content.header(frame.payload) : try content.body(frame.payload)
+        guard let message else { return false }
+        let isFirst = withInbox.isEmpty
+        try complete(message, &out)
+        return isFirst && !withInbox.isEmpty
     }
 
-    mutating func receiveBody(_ payload: UnsafeRawBufferPointer, _ out: inout Output) throws(AMQPError) {
-        if let message = try content.body(payload) { try complete(message, &out) }
+    mutating func consumerIndex(_ tag: String) -> Int? {
+        if lastConsumer < consumers.count, consumers[lastConsumer].tag == tag { return lastConsumer }
+        guard let index = consumers.firstIndex(where: { $0.tag == tag }) else { return nil }
+        lastConsumer = index
+        return index
     }
 
     func unexpected(_ what: String) -> AMQPError {
@@ -225,7 +237,8 @@ struct ChannelMachine: Sendable {
         }
     }
 
-    private mutating func complete(_ content: ContentAssembly.Content, _ out: inout Output) throws(AMQPError) {
+    private mutating func complete(_ content: consuming ContentAssembly.Content, _ out: inout Output) throws(AMQPError)
+    {
         func message(_ info: DeliveryInfo) -> ReceivedMessage {
             ReceivedMessage(
                 info: info, properties: content.properties, body: content.body, bodySize: content.size)
@@ -265,11 +278,11 @@ struct ChannelMachine: Sendable {
             if case .waiting(let waiter) = call.listener { out.effects.append(.reply(waiter, .failure(cause))) }
         }
         for waiter in confirms.removeAll() { out.complete(waiter, cause) }
-        for consumer in consumers.values {
+        for consumer in consumers {
             // What is still buffered cannot be settled any more; the broker delivers it again.
             if let queue = consumer.queue { out.effects.append(.finish(queue, cause)) }
         }
-        consumers = [:]
+        consumers = []
         withInbox = []
         for waiter in closeWaiters { out.effects.append(.closed(waiter.waiter, error)) }
         closeWaiters = []

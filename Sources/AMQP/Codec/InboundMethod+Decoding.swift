@@ -76,10 +76,9 @@ extension InboundMethod {
             let method = read(amqp_basic_deliver_t.self)
             return .basicDeliver(
                 DeliveryInfo(
-                    consumerTag: names.consumerTag.string(method.consumer_tag.buffer),
-                    deliveryTag: method.delivery_tag, isRedelivered: method.redelivered != 0,
-                    exchange: names.exchange.string(method.exchange.buffer),
-                    routingKey: names.routingKey.string(method.routing_key.buffer)))
+                    route: names.route(
+                        method.consumer_tag.buffer, method.exchange.buffer, method.routing_key.buffer),
+                    deliveryTag: method.delivery_tag, isRedelivered: method.redelivered != 0))
         case AMQP_BASIC_ACK_METHOD:
             let method = read(amqp_basic_ack_t.self)
             return .basicAck(tag: method.delivery_tag, multiple: method.multiple != 0)
@@ -95,9 +94,10 @@ extension InboundMethod {
                     routingKey: names.routingKey.string(method.routing_key.buffer)))
         case AMQP_BASIC_GET_OK_METHOD:
             let method = read(amqp_basic_get_ok_t.self)
+            let route = DeliveryRoute(
+                consumerTag: "", exchange: method.exchange.text, routingKey: method.routing_key.text)
             let info = DeliveryInfo(
-                consumerTag: "", deliveryTag: method.delivery_tag, isRedelivered: method.redelivered != 0,
-                exchange: method.exchange.text, routingKey: method.routing_key.text)
+                route: route, deliveryTag: method.delivery_tag, isRedelivered: method.redelivered != 0)
             return .basicGetOK(info, messageCount: method.message_count)
         case AMQP_BASIC_CANCEL_METHOD: return .basicCancel(tag: read(amqp_basic_cancel_t.self).consumer_tag.text)
         case AMQP_CHANNEL_FLOW_METHOD: return .channelFlow(active: read(amqp_channel_flow_t.self).active != 0)

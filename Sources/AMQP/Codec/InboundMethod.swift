@@ -23,11 +23,26 @@ enum InboundMethod: Sendable {
 
 /// What the broker says about a message it delivers.
 struct DeliveryInfo: Sendable {
-    var consumerTag: String
+    var route: DeliveryRoute
     var deliveryTag: UInt64
     var isRedelivered: Bool
-    var exchange: String
-    var routingKey: String
+
+    var consumerTag: String { route.consumerTag }
+    var exchange: String { route.exchange }
+    var routingKey: String { route.routingKey }
+}
+
+/// The names on a delivery; one object for all deliveries on the same way.
+final class DeliveryRoute: Sendable {
+    let consumerTag: String
+    let exchange: String
+    let routingKey: String
+
+    init(consumerTag: String, exchange: String, routingKey: String) {
+        self.consumerTag = consumerTag
+        self.exchange = exchange
+        self.routingKey = routingKey
+    }
 }
 
 /// What the broker says about a message that it gives back.

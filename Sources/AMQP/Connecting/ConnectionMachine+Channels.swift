@@ -172,6 +172,14 @@ extension ConnectionMachine {
 
     // MARK: Settling
 
+    /// Notes acks; those of a channel that is gone mean nothing, the broker delivers the messages again.
+    mutating func acknowledge(_ tags: ClosedRange<UInt64>, on id: ChannelID) {
+        guard case .open = phase, let index = index(of: id) else { return }
+        channels[index]?.acknowledge(tags)
+        if withAcknowledgements.last != id.number { withAcknowledgements.append(id.number) }
+        wantWake()
+    }
+
     /// Settles a delivery; false if it was settled before or its channel is gone.
     mutating func settle(_ tag: UInt64, _ settlement: ChannelMachine.Settlement, on id: ChannelID) -> Bool {
         guard case .open = phase, let index = index(of: id),

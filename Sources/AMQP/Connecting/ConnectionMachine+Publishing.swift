@@ -28,7 +28,13 @@ extension ConnectionMachine {
     /// Does what was handed in, in its order.
     mutating func take(_ contents: Intake.Contents) {
         take(contents.entries, contents.batch)
-        for settled in contents.settled { _ = settle(settled.tag, settled.settlement, on: settled.channel) }
+        for settled in contents.settled {
+            if settled.settlement == .acknowledge {
+                acknowledge(settled.tags, on: settled.channel)
+            } else {
+                for tag in settled.tags { _ = settle(tag, settled.settlement, on: settled.channel) }
+            }
+        }
     }
 
     private mutating func take(_ entries: [Intake.Entry], _ batch: PublicationBatch) {

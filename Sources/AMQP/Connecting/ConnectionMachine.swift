@@ -188,39 +188,29 @@ struct ConnectionMachine: Sendable {
             } else {
                 try receive(method, on: frame.channel)
             }
-        case .header:
-            try check(frame.channel)
-            try channels[Int(frame.channel)]?.receiveHeader(frame.payload, &out)
-            noteDeliveries(frame.channel)
-        case .body:
-            try check(frame.channel)
-            try channels[Int(frame.channel)]?.receiveBody(frame.payload, &out)
-            noteDeliveries(frame.channel)
+        case .header, .body:
+            guard Int(frame.channel) < channels.count,
+                let isFirstDelivery = try channels[Int(frame.channel)]?.receiveContent(frame, &out)
+            else { throw notOpen(frame.channel) }
+            if isFirstDelivery { withDeliveries.append(frame.channel) }
         }
     }
 
-    private func check(_ number: UInt16) throws(AMQPError) {
-        guard Int(number) < channels.count, channels[Int(number)] != nil else {
-            throw AMQPError(
-                .protocolViolation, "the broker sent a frame on channel \(number), which is not open", replyCode: 504)
-        }
-    }
-
-    private mutating func noteDeliveries(_ number: UInt16) {
-        if channels[Int(number)]?.withInbox.isEmpty == false, withDeliveries.last != number {
-            withDeliveries.append(number)
-        }
-    }
+    // A channel is changed where it is, and asked nothing from outside, which would copy it: this runs per frame.
 
     private mutating func receive(_ method: InboundMethod, on number: UInt16) throws(AMQPError) {
-        try check(number)
-        let disposition = try channels[Int(number)]?.receive(method, &out)
-        noteDeliveries(number)
+        guard Int(number) < channels.count, let disposition = try channels[Int(number)]?.receive(method, &out) else {
+            throw notOpen(number)
+        }
         switch disposition {
+        case .stays: break
         case .gone(let error): end(number, error)
         case .flow(let isActive): setFlow(isActive, on: number)
-        case .stays, nil: break
         }
+    }
+
+    private func notOpen(_ number: UInt16) -> AMQPError {
+        AMQPError(.protocolViolation, "the broker sent a frame on channel \(number), which is not open", replyCode: 504)
     }
 
     /// A frame or method that breaks the protocol: say why, and end the connection.

@@ -16,9 +16,10 @@ final class Intake: Sendable {
         case cancelled(waiterID: UInt64, ChannelID)
     }
 
+    /// Deliveries with tags in a row that are settled alike.
     struct Settled: Sendable {
         var channel: ChannelID
-        var tag: UInt64
+        var tags: ClosedRange<UInt64>
         var settlement: ChannelMachine.Settlement
     }
 
@@ -40,6 +41,8 @@ final class Intake: Sendable {
 
     fileprivate struct State: Sendable {
         var contents = Contents(batch: PublicationBatch())
+        /// How many deliveries the contents settle.
+        var settledCount = 0
         var channels: [Channel?] = []
         var isWakeScheduled = false
         var isFlushScheduled = false
@@ -77,10 +80,8 @@ final class Intake: Sendable {
     ) -> (isAccepted: Bool, isWakeNeeded: Bool) {
         state.withLockedValue { state in
             guard let known = state.channel(channel.number), known.epoch == channel.epoch else { return (false, false) }
-            for tag in tags {
-                state.contents.settled.append(Settled(channel: channel, tag: tag, settlement: settlement))
-            }
-            if case .acknowledge = settlement, state.isFlushScheduled, state.contents.settled.count < known.threshold {
+            for tag in tags { state.settle(tag, settlement, on: channel) }
+            if settlement == .acknowledge, state.isFlushScheduled, state.settledCount < known.threshold {
                 return (true, false)
             }
             return (true, state.takeWake())
@@ -93,6 +94,7 @@ final class Intake: Sendable {
     func drain() -> Contents? {
         state.withLockedValue { state in
             state.isWakeScheduled = false
+            state.settledCount = 0
             guard !state.contents.isEmpty else { return nil }
             let used = state.contents.batch.bytes.readableBytes
             // Follows the load up at once and down slowly, and forgets what was exceptional.
@@ -128,6 +130,20 @@ final class Intake: Sendable {
 extension Intake.State {
     fileprivate func channel(_ number: UInt16) -> Intake.Channel? {
         Int(number) < channels.count ? channels[Int(number)] : nil
+    }
+
+    fileprivate mutating func settle(
+        _ tag: UInt64, _ settlement: ChannelMachine.Settlement, on channel: ChannelID
+    ) {
+        settledCount += 1
+        // Most deliveries are settled in their order, so that most of this is one range.
+        if let last = contents.settled.last, last.tags.upperBound + 1 == tag, settlement == .acknowledge,
+            last.settlement == .acknowledge, last.channel == channel
+        {
+            contents.settled[contents.settled.count - 1].tags = last.tags.lowerBound...tag
+        } else {
+            contents.settled.append(Intake.Settled(channel: channel, tags: tag...tag, settlement: settlement))
+        }
     }
 
     fileprivate mutating func takeWake() -> Bool {

@@ -47,7 +47,7 @@ extension Deliveries {
 
 /// Deliveries that arrived together, in order.
 public struct DeliveryBatch: RandomAccessCollection, Sendable {
-    let messages: [ReceivedMessage]
+    let messages: ArraySlice<ReceivedMessage>
     let channel: AMQPChannel
 
     /// 0.
@@ -57,7 +57,7 @@ public struct DeliveryBatch: RandomAccessCollection, Sendable {
 
     /// A delivery.
     public subscript(position: Int) -> Delivery {
-        Delivery(messages[position], channel: channel)
+        Delivery(messages[messages.startIndex + position], channel: channel)
     }
 
     /// Tells the broker that all of them are done with, those settled before excepted.
@@ -65,7 +65,9 @@ public struct DeliveryBatch: RandomAccessCollection, Sendable {
     /// - Returns: how many this settled; 0 when the channel is gone and the broker delivers them again.
     @discardableResult
     public func acknowledge() -> Int {
-        let tags = messages.filter { $0.beginSettling() }.map(\.info.deliveryTag)
+        var tags: [UInt64] = []
+        tags.reserveCapacity(messages.count)
+        for message in messages where message.beginSettling() { tags.append(message.info.deliveryTag) }
         return channel.connection.core.settle(tags, .acknowledge, on: channel.id) ? tags.count : 0
     }
 }

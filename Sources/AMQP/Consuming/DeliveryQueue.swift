@@ -3,12 +3,19 @@ import NIOCore
 
 /// The deliveries of one consumer between the event loop and the tasks that take them.
 ///
-/// Batches come in, single messages go out. The broker's prefetch bounds what it holds.
+/// Batches come in as they were read, and go out whole or one by one. The broker's prefetch bounds what it holds.
 final class DeliveryQueue: Sendable {
     private struct State {
-        var messages = CircularBuffer<ReceivedMessage>()
-        var waiting = CircularBuffer<(id: UInt64, continuation: CheckedContinuation<Next, Never>)>()
+        var batches = CircularBuffer<ArraySlice<ReceivedMessage>>()
+        var waiting = CircularBuffer<Waiting>()
         var end: End?
+    }
+
+    private struct Waiting {
+        var id: UInt64
+        /// How many it takes at most.
+        var limit: Int
+        var continuation: CheckedContinuation<Next, Never>
     }
 
     private enum End: Sendable {
@@ -18,6 +25,7 @@ final class DeliveryQueue: Sendable {
 
     private enum Next: Sendable {
         case message(ReceivedMessage)
+        case batch(ArraySlice<ReceivedMessage>)
         case end(AMQPError?)
     }
 
@@ -25,17 +33,17 @@ final class DeliveryQueue: Sendable {
 
     /// Takes a batch from the event loop.
     func push(_ batch: [ReceivedMessage]) {
-        typealias Resumption = (CheckedContinuation<Next, Never>, ReceivedMessage)
-        let resumptions = state.withLockedValue { state -> [Resumption] in
-            guard state.end == nil else { return [] }
-            state.messages.append(contentsOf: batch)
-            var resumptions: [Resumption] = []
-            while !state.waiting.isEmpty, let message = state.messages.popFirst() {
-                resumptions.append((state.waiting.removeFirst().continuation, message))
+        let resumptions = state.withLockedValue { state -> [(CheckedContinuation<Next, Never>, Next)] in
+            guard state.end == nil, !batch.isEmpty else { return [] }
+            state.batches.append(batch[...])
+            var resumptions: [(CheckedContinuation<Next, Never>, Next)] = []
+            while let waiting = state.waiting.first, let next = Self.take(&state, upTo: waiting.limit) {
+                resumptions.append((waiting.continuation, next))
+                state.waiting.removeFirst()
             }
             return resumptions
         }
-        for (continuation, message) in resumptions { continuation.resume(returning: .message(message)) }
+        for (continuation, next) in resumptions { continuation.resume(returning: next) }
     }
 
     /// Ends the stream: after what is buffered if the consumer was cancelled, at once if its channel is gone.
@@ -44,22 +52,42 @@ final class DeliveryQueue: Sendable {
             guard state.end == nil else { return CircularBuffer<CheckedContinuation<Next, Never>>() }
             state.end = error.map(End.failed) ?? .finished
             let isDrained = error == nil || error?.code == .consumerCancelled
-            if !isDrained { state.messages.removeAll() }
+            if !isDrained { state.batches.removeAll() }
             defer { state.waiting.removeAll() }
             return CircularBuffer(state.waiting.map(\.continuation))
         }
         for continuation in waiting { continuation.resume(returning: .end(error)) }
     }
 
+    /// The next message.
     func next() async throws(AMQPError) -> ReceivedMessage? {
-        if let next = state.withLockedValue(Self.take) { return try Self.unwrap(next) }
+        switch await take(upTo: 1) {
+        case .message(let message): return message
+        case .batch(let batch): return batch.first
+        case .end(nil): return nil
+        case .end(let error?): throw error
+        }
+    }
+
+    /// The next message and what has arrived behind it, at most `limit` in all.
+    func next(upTo limit: Int) async throws(AMQPError) -> ArraySlice<ReceivedMessage>? {
+        switch await take(upTo: limit) {
+        case .message(let message): return [message]
+        case .batch(let batch): return batch
+        case .end(nil): return nil
+        case .end(let error?): throw error
+        }
+    }
+
+    private func take(upTo limit: Int) async -> Next {
+        if let next = state.withLockedValue({ Self.take(&$0, upTo: limit) }) { return next }
         let id = WaiterID.next()
-        let next = await withTaskCancellationHandler {
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let next: Next? = state.withLockedValue { state in
-                    if let next = Self.take(&state) { return next }
+                    if let next = Self.take(&state, upTo: limit) { return next }
                     if Task.isCancelled { return .end(Self.cancelled) }
-                    state.waiting.append((id, continuation))
+                    state.waiting.append(Waiting(id: id, limit: limit, continuation: continuation))
                     return nil
                 }
                 if let next { continuation.resume(returning: next) }
@@ -71,39 +99,38 @@ final class DeliveryQueue: Sendable {
             }
             continuation?.resume(returning: .end(Self.cancelled))
         }
-        return try Self.unwrap(next)
-    }
-
-    /// The next message and what has arrived behind it, at most `limit` in all.
-    func next(upTo limit: Int) async throws(AMQPError) -> [ReceivedMessage]? {
-        guard let first = try await next() else { return nil }
-        return state.withLockedValue { state in
-            var batch = [first]
-            let count = min(limit - 1, state.messages.count)
-            guard count > 0 else { return batch }
-            batch.reserveCapacity(count + 1)
-            batch.append(contentsOf: state.messages.prefix(count))
-            state.messages.removeFirst(count)
-            return batch
-        }
     }
 
     private static let cancelled = AMQPError(.cancelled, "the task that waited for a delivery was cancelled")
 
-    private static func take(_ state: inout State) -> Next? {
-        if let message = state.messages.popFirst() { return .message(message) }
-        switch state.end {
-        case .finished: return .end(nil)
-        case .failed(let error): return .end(error)
-        case nil: return nil
+    private static func take(_ state: inout State, upTo limit: Int) -> Next? {
+        guard !state.batches.isEmpty else {
+            switch state.end {
+            case .finished: return .end(nil)
+            case .failed(let error): return .end(error)
+            case nil: return nil
+            }
         }
+        if limit == 1 {
+            let first = state.batches.startIndex
+            guard let message = state.batches[first].popFirst() else { return nil }
+            if state.batches[first].isEmpty { state.batches.removeFirst() }
+            return .message(message)
+        }
+        return .batch(takeBatch(&state, upTo: limit))
     }
 
-    private static func unwrap(_ next: Next) throws(AMQPError) -> ReceivedMessage? {
-        switch next {
-        case .message(let message): return message
-        case .end(nil): return nil
-        case .end(let error?): throw error
+    /// A part of what came first, or several small batches together.
+    private static func takeBatch(_ state: inout State, upTo limit: Int) -> ArraySlice<ReceivedMessage> {
+        var batch = state.batches.removeFirst()
+        if batch.count > limit {
+            state.batches.prepend(batch.dropFirst(limit))
+            return batch.prefix(limit)
         }
+        while let next = state.batches.first, batch.count + next.count <= limit {
+            batch += next
+            state.batches.removeFirst()
+        }
+        return batch
     }
 }

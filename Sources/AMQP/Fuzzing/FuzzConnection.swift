@@ -105,7 +105,7 @@ struct FuzzConnection: Sendable {
         let tag = message.info.deliveryTag
         guard
             let channel = machine.channels.lazy.compactMap({ $0 }).first(where: {
-                $0.consumers[message.info.consumerTag] != nil
+                $0.consumers.contains { $0.tag == message.info.consumerTag }
             })
         else { return }
         let id = ChannelID(number: channel.number, epoch: channel.epoch)

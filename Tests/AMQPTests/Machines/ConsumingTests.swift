@@ -223,7 +223,9 @@ import Testing
         }
         queue.push([
             ReceivedMessage(
-                info: DeliveryInfo(consumerTag: "", deliveryTag: 1, isRedelivered: false, exchange: "", routingKey: ""),
+                info: DeliveryInfo(
+                    route: DeliveryRoute(consumerTag: "", exchange: "", routingKey: ""), deliveryTag: 1,
+                    isRedelivered: false),
                 properties: [0, 0], body: [], bodySize: 0)
         ])
         #expect(try await queue.next()?.info.deliveryTag == 1)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct `Content assembly` {
     private let info = DeliveryInfo(
-        consumerTag: "c", deliveryTag: 1, isRedelivered: false, exchange: "", routingKey: "")
+        route: DeliveryRoute(consumerTag: "c", exchange: "", routingKey: ""), deliveryTag: 1, isRedelivered: false)
 
     private func header(
         _ assembly: inout ContentAssembly, size: UInt64, classID: UInt16 = 60
