@@ -56,7 +56,10 @@ struct ReturnInfo: Sendable {
     var explanation: String {
         let what = code == 313 ? "no consumer is ready for" : "no queue takes"
         let words = BrokerReply.withoutBytes(text)
-        return "\(words) - \(what) messages of exchange \"\(exchange)\" with routing key \"\(routingKey)\""
+        let key = BrokerReply.printable(routingKey)
+        if exchange.isEmpty, code == 312 { return "\(words) - there is no queue \"\(key)\" for the default exchange" }
+        return
+            "\(words) - \(what) messages of exchange \"\(BrokerReply.printable(exchange))\" with routing key \"\(key)\""
     }
 }
 

@@ -62,6 +62,8 @@ public struct AMQPError: Error, Sendable, CustomStringConvertible {
     var method: UInt32 = 0
     /// The host it was, where there are several.
     var host: String?
+    /// Whether the reply code is our verdict on what the broker sent, and not the broker's on us.
+    private var isVerdict = false
 
     /// Makes an error.
     public init(_ code: Code, _ message: String, replyCode: UInt16? = nil, underlying: (any Error)? = nil) {
@@ -69,6 +71,7 @@ public struct AMQPError: Error, Sendable, CustomStringConvertible {
         self.message = message
         self.replyCode = replyCode
         self.underlying = underlying
+        isVerdict = code == .protocolViolation
     }
 
     /// Whether the same call can succeed later without any change to it.
@@ -85,8 +88,7 @@ public struct AMQPError: Error, Sendable, CustomStringConvertible {
         let place = host.map { message.contains($0) ? "" : "\($0): " } ?? ""
         let cause = underlying.map { ": \($0)" } ?? ""
         guard let replyCode else { return "\(code): \(place)\(message)\(cause)" }
-        // Our own verdict on what the broker sent.
-        guard code != .protocolViolation else {
+        guard !isVerdict else {
             return "\(replyCode) \(BrokerReply.name(of: replyCode)): \(place)\(message)\(cause)"
         }
         return "\(place)\(BrokerReply(code: replyCode, text: message, method: method))\(cause)"
@@ -103,6 +105,7 @@ public struct AMQPError: Error, Sendable, CustomStringConvertible {
         var error = AMQPError(code, message, replyCode: replyCode, underlying: underlying)
         error.method = method
         error.host = host
+        error.isVerdict = isVerdict
         return error
     }
 
