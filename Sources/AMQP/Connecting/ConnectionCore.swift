@@ -63,9 +63,9 @@ final class ConnectionCore: Sendable {
 
     // MARK: Without the connection's lock
 
-    /// Hands messages to the event loop; false if the task was cancelled and nothing was handed over.
-    func publish(_ batch: PublicationBatch) -> Bool {
-        let (isAccepted, isWakeNeeded) = intake.publish(batch)
+    /// Hands messages to the event loop; false if `isCancelled` and nothing was handed over.
+    func publish(_ batch: PublicationBatch, isCancelled: @autoclosure () -> Bool) -> Bool {
+        let (isAccepted, isWakeNeeded) = intake.publish(batch, isCancelled: isCancelled())
         if isWakeNeeded { wake() }
         return isAccepted
     }

@@ -52,12 +52,14 @@ final class Intake: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Hands in messages, unless the task was cancelled; the caller wakes the event loop when told.
+    /// Hands in messages, unless `isCancelled`; the caller wakes the event loop when told.
     ///
     /// The question is asked under the lock: a cancellation that comes later finds the messages here.
-    func publish(_ batch: PublicationBatch) -> (isAccepted: Bool, isWakeNeeded: Bool) {
+    func publish(
+        _ batch: PublicationBatch, isCancelled: @autoclosure () -> Bool = Task.isCancelled
+    ) -> (isAccepted: Bool, isWakeNeeded: Bool) {
         state.withLockedValue { state in
-            guard !Task.isCancelled else { return (false, false) }
+            guard !isCancelled() else { return (false, false) }
             state.contents.entries.append(.publications(count: batch.publications.count))
             state.contents.batch.append(batch)
             return (true, state.takeWake())

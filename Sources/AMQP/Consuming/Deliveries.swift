@@ -37,10 +37,17 @@ public struct Deliveries: AsyncSequence, Sendable {
         AsyncIterator(channel: channel, queue: queue)
     }
 
-    /// Stops the consumer: nothing new comes, what has arrived can still be taken and settled.
+    /// Stops the consumer (`basic.cancel`): nothing new comes, what has arrived can still be taken and settled.
+    ///
+    /// A task that is cancelled does not wait for the broker's answer; the consumer is stopped all the same.
     public func cancel() async {
         do {
-            _ = try await channel.call(.basicCancel(tag: consumerTag), answeredBy: .basicCancelOK)
+            _ = try await channel.reply { machine, callID, waiter, deadline, isCancelled in
+                machine.call(
+                    .basicCancel(tag: consumerTag), answeredBy: .basicCancelOK, on: channel.id, callID: callID, waiter,
+                    deadline: deadline, isCancelled: false)
+                if isCancelled { machine.cancelCall(callID, on: channel.id.number) }
+            }
         } catch {
             // Over already, or the channel is; either way nothing more arrives.
         }

@@ -4,7 +4,10 @@ extension AMQPChannel {
     /// Publishes a message; on a channel with confirms, returns when the broker has taken responsibility for it.
     ///
     /// Waits while the broker blocks publishing or too much is still to be sent. Messages of one task are sent in order.
-    /// - Parameter deadline: how long to wait at most, sending included.
+    /// Without confirms it returns when the message is on its way, and errors of the broker are those of the channel.
+    /// - Parameters:
+    ///   - message: what to publish, and where.
+    ///   - deadline: how long to wait at most, sending included; `nil` for as long as the channel lives.
     /// - Throws: `.nacked`, `.returned`, `.timedOut`, `.cancelled`, `.channelClosed`, `.connectionClosed`, `.closed`; or
     ///   `.invalidArgument` if the message cannot be encoded, which concerns this message only.
     public func publish(_ message: OutgoingMessage, deadline: Duration? = nil) async throws(AMQPError) {
@@ -13,7 +16,9 @@ extension AMQPChannel {
         let error: AMQPError? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let waiter = PublishWaiter(id: waiterID, target: .task(continuation))
-                if let error = send(message, waiter, limit) { continuation.resume(returning: error) }
+                if let error = send(message, waiter, limit, isCancelled: Task.isCancelled) {
+                    continuation.resume(returning: error)
+                }
             }
         } onCancel: {
             connection.core.cancelPublish(waiterID, on: id)
@@ -21,7 +26,13 @@ extension AMQPChannel {
         if let error { throw error }
     }
 
-    /// Publishes messages in order in one batch and waits for all confirms together; one outcome for each.
+    /// Publishes messages in order in one batch and waits for all confirms together.
+    ///
+    /// One message's failure is its own, except that an error of the channel ends all that are not confirmed.
+    /// - Parameters:
+    ///   - messages: what to publish, and where; together at most 1 GiB.
+    ///   - deadline: how long to wait at most, sending included; the same for all.
+    /// - Returns: one outcome for each message, in order; errors are those of one message.
     public func publish(
         _ messages: [OutgoingMessage], deadline: Duration? = nil
     ) async -> [Result<Void, AMQPError>] {
@@ -39,8 +50,19 @@ extension AMQPChannel {
 
     private static let cancelled = AMQPError(.cancelled, "the task was cancelled; nothing was sent")
 
+    /// What is handed over at once has to fit into one buffer, which ends at 4 GiB; no broker takes such a message anyway.
+    private static func refusal(ofBytes count: Int) -> AMQPError? {
+        guard count > 1 << 30 else { return nil }
+        return AMQPError(
+            .invalidArgument, "\(count) bytes are more than the 1 GiB that can be published at once; nothing was sent")
+    }
+
     /// Encodes and hands over; returns the error if nothing was.
-    private func send(_ message: OutgoingMessage, _ waiter: PublishWaiter, _ deadline: NIODeadline?) -> AMQPError? {
+    private func send(
+        _ message: OutgoingMessage, _ waiter: PublishWaiter, _ deadline: NIODeadline?,
+        isCancelled: @autoclosure () -> Bool
+    ) -> AMQPError? {
+        if let error = Self.refusal(ofBytes: message.body.count) { return error }
         var batch = PublicationBatch(byteCapacity: 512 + message.body.count)
         do {
             try batch.append(
@@ -50,18 +72,20 @@ extension AMQPChannel {
             // Of a message on a closed channel, the channel's end is the news.
             return connection.core.read { [id] in $0.refusal(id) } ?? error
         }
-        return connection.core.publish(batch) ? nil : Self.cancelled
+        return connection.core.publish(batch, isCancelled: isCancelled()) ? nil : Self.cancelled
     }
 
     private func send(
         _ messages: [OutgoingMessage], _ outcomes: PublishBatch, _ waiterID: UInt64, _ deadline: NIODeadline?
     ) {
         let bytes = messages.reduce(0) { $0 + $1.body.count + 512 }
-        var batch = PublicationBatch(byteCapacity: bytes, count: messages.count)
+        let refusal = Self.refusal(ofBytes: bytes)
+        var batch = PublicationBatch(byteCapacity: refusal == nil ? bytes : 0, count: messages.count)
         var failures: [(PublishWaiter, AMQPError)] = []
         for (index, message) in messages.enumerated() {
             let waiter = PublishWaiter(id: waiterID, target: .batch(outcomes, index: index))
-            do {
+            do throws(AMQPError) {
+                if let refusal { throw refusal }
                 try batch.append(
                     message, on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms, waiter,
                     deadline: deadline)
@@ -69,7 +93,7 @@ extension AMQPChannel {
                 failures.append((waiter, error))
             }
         }
-        if !batch.isEmpty, !connection.core.publish(batch) {
+        if !batch.isEmpty, !connection.core.publish(batch, isCancelled: Task.isCancelled) {
             failures = messages.indices.map {
                 (PublishWaiter(id: waiterID, target: .batch(outcomes, index: $0)), Self.cancelled)
             }
@@ -82,12 +106,14 @@ extension AMQPChannel {
 
     /// Publishes without waiting, for a caller that holds a lock: it runs the effects when it has let go of it.
     ///
-    /// `completion` is called once, without a lock held, on any thread.
+    /// `completion` is called once, without a lock held, on any thread. Whether the present task is cancelled does not
+    /// matter, for the message may be another's.
     func publish(
         _ message: OutgoingMessage, waiterID: UInt64, deadline: NIODeadline?,
         completion: @escaping @Sendable (AMQPError?) -> Void
     ) -> [Effect] {
-        let error = send(message, PublishWaiter(id: waiterID, target: .closure(completion)), deadline)
+        let waiter = PublishWaiter(id: waiterID, target: .closure(completion))
+        let error = send(message, waiter, deadline, isCancelled: false)
         return error.map { [.publishedClosure(completion, $0)] } ?? []
     }
 }

@@ -41,12 +41,16 @@ extension RecoveringPublisher {
     }
 
     private func expire(_ deadline: NIODeadline) {
-        let (expired, due) = box.withLockedValue { state in
-            guard state.armed == deadline else { return ([Republishing.Entry](), [Alarm]()) }
+        var expired: [Republishing.Entry] = []
+        var due: [Alarm] = []
+        change { state in
+            guard state.armed == deadline else { return nil }
             state.armed = nil
-            let expired = state.messages.expire(now: .now())
+            expired = state.messages.expire(now: .now())
             if let next = state.messages.earliestDeadline { arm(next, &state) }
-            return (expired, state.dueAlarms())
+            due = state.dueAlarms()
+            // The next suspect, if they go one at a time.
+            return send(&state)
         }
         for alarm in due { alarm.ring() }
         for entry in expired {

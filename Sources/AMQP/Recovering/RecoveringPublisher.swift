@@ -74,7 +74,7 @@ final class RecoveringPublisher: Sendable {
 
     /// Changes the state and runs what follows from it when the lock is released.
     @discardableResult
-    private func change(_ body: (inout State) -> [Effect]?) -> [Effect]? {
+    func change(_ body: (inout State) -> [Effect]?) -> [Effect]? {
         let (effects, core, isWaiting) = box.withLockedValue { state in
             let effects = body(&state)
             return (effects, state.channel?.connection.core, !state.messages.isReady && !state.messages.isEmpty)
@@ -84,7 +84,7 @@ final class RecoveringPublisher: Sendable {
         return effects
     }
 
-    private func send(_ state: inout State) -> [Effect] {
+    func send(_ state: inout State) -> [Effect] {
         guard let channel = state.channel else { return [] }
         let generation = state.generation
         var effects: [Effect] = []
@@ -194,10 +194,11 @@ final class RecoveringPublisher: Sendable {
     }
 
     private func detach(_ error: AMQPError?) -> [Republishing.Entry] {
-        let culprits = box.withLockedValue { state in
+        let (culprits, due) = box.withLockedValue { state in
             state.channel = nil
-            return state.messages.channelEnded(error)
+            return (state.messages.channelEnded(error), state.dueAlarms())
         }
+        for alarm in due { alarm.ring() }
         for entry in culprits { entry.continuation.resume(error) }
         return culprits
     }

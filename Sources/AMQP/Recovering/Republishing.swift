@@ -72,7 +72,11 @@ struct Republishing: Sendable {
         let sent = entries.filter(\.isSent)
         for index in entries.indices { entries[index].isSent = false }
         guard let error, error.code == .channelClosed, !sent.isEmpty else { return [] }
-        let named = sent.filter { !$0.message.exchange.isEmpty && error.message.contains("'\($0.message.exchange)'") }
+        // With the word before it: a virtual host may have the name of an exchange.
+        let named = sent.filter { entry in
+            let name = entry.message.exchange.isEmpty ? "amq.default" : entry.message.exchange
+            return error.message.contains("exchange '\(name)'")
+        }
         if !named.isEmpty { return named.compactMap { resolve($0.id) } }
         if sent.count == 1 { return sent.compactMap { resolve($0.id) } }
         suspects.formUnion(sent.map(\.id))

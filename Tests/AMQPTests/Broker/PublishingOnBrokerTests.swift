@@ -76,6 +76,19 @@ import Testing
         }
     }
 
+    @Test func `more than a gibibyte at once is refused before a byte of it is copied`() async throws {
+        try await withConnection { connection in
+            let channel = try await connection.openChannel(confirms: true)
+            let queue = try await channel.declareTestQueue()
+            let body = [UInt8](repeating: 0, count: 8 << 20)
+            let outcomes = await channel.publish((0..<600).map { _ in .test(body, exchange: "", key: queue) })
+            #expect(outcomes.count == 600)
+            #expect(outcomes.allSatisfy { $0.failure?.code == .invalidArgument })
+            try await channel.publish(.test(exchange: "", key: queue))
+            #expect(try await channel.purgeQueue(queue) == 1)
+        }
+    }
+
     @Test func `a message with too large headers fails alone and the connection goes on`() async throws {
         try await withConnection { connection in
             let channel = try await connection.openChannel(confirms: true)

@@ -52,6 +52,24 @@ import Testing
         #expect(messages.takeSendable().map(\.id) == [1, 2, 3, 5])
     }
 
+    @Test func `a virtual host of the same name as an exchange blames nobody`() {
+        var messages = filled(1...2, exchange: "loans")
+        messages.append(entry(3, exchange: "missing"))
+        messages.ready()
+        _ = messages.takeSendable()
+        let error = AMQPError(.channelClosed, "NOT_FOUND - no exchange 'missing' in vhost 'loans'", replyCode: 404)
+        #expect(messages.channelEnded(error).map(\.id) == [3])
+    }
+
+    @Test func `the default exchange has a name in errors`() {
+        var messages = filled(1...2)
+        messages.append(entry(3, exchange: ""))
+        messages.ready()
+        _ = messages.takeSendable()
+        let text = "ACCESS_REFUSED - access to exchange 'amq.default' in vhost '/' refused for user 'u'"
+        #expect(messages.channelEnded(AMQPError(.channelClosed, text, replyCode: 403)).map(\.id) == [3])
+    }
+
     @Test func `without a name the culprit is found by sending one at a time`() {
         var messages = filled(1...3)
         messages.ready()
