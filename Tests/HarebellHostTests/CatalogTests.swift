@@ -9,9 +9,16 @@ import Testing
         code.split(separator: "\n").map { $0.trimmingPrefix(/\s+/) }.filter { !$0.isEmpty }
     }
 
-    @Test(arguments: ["HarebellRabbitMQ", "HarebellTesting", "HarebellHost", "Curl", "Signing"])
-    func `shows code that is compiled`(module: String) throws {
-        let page = try SourceText.file("Sources/\(module)/\(module).docc/\(module).md")
+    /// By module, the pages whose code is somewhere in the package.
+    static let pages = [
+        ("AMQP", "AMQP"), ("AMQP", "Connecting"), ("AMQP", "Publishing"), ("AMQP", "Consuming"),
+        ("AMQP", "Handling-errors"), ("AMQP", "Recovering"), ("HarebellRabbitMQ", "HarebellRabbitMQ"),
+        ("HarebellTesting", "HarebellTesting"), ("HarebellHost", "HarebellHost"), ("Curl", "Curl"),
+        ("Signing", "Signing"),
+    ]
+
+    @Test(arguments: pages) func `shows code that is compiled`(module: String, name: String) throws {
+        let page = try SourceText.file("Sources/\(module)/\(module).docc/\(name).md")
         let examples = page.matches(of: /```swift\n(.*?)```/.dotMatchesNewlines()).map { lines($0.1) }
         #expect(!examples.isEmpty)
         let sources = try ["Sources/ExampleSubscriber", "Tests"].flatMap { try SourceText.files(below: $0) }
@@ -20,5 +27,13 @@ import Testing
             let isCompiled = compiled.contains { $0.contains(example) }
             #expect(isCompiled, "\(example.joined(separator: "\n"))")
         }
+    }
+
+    @Test func `has a place for every public type of the AMQP module`() throws {
+        let page = try SourceText.file("Sources/AMQP/AMQP.docc/AMQP.md")
+        let declaration = /^public (?:final class|struct|enum|actor|protocol|typealias) (\w+)/
+        let names = try SourceText.code(below: "Sources/AMQP").compactMap { $0.text.firstMatch(of: declaration)?.1 }
+        #expect(names.count > 15)
+        for name in names { #expect(page.contains("- ``\(name)``"), "\(name)") }
     }
 }

@@ -3,7 +3,8 @@ import NIOCore
 /// A channel: one ordered conversation with the broker within a connection.
 ///
 /// An error of one call, a missing queue for example, makes the broker close the channel and everything on it, but not
-/// the connection. The channel is closed on the wire when its last handle (this, its deliveries) is gone.
+/// the connection (AMQP 0-9-1 §4.8). The channel is closed on the wire when its last handle (this, its deliveries) is
+/// gone. All calls may be made from any task and overlap; the broker answers them in order.
 public final class AMQPChannel: Sendable {
     let id: ChannelID
     let connection: AMQPConnection
@@ -26,9 +27,10 @@ public final class AMQPChannel: Sendable {
     /// Whether calls can be made.
     public var isOpen: Bool { connection.core.read { [id] in $0.isOpen(id) } }
 
-    /// Closes the channel and waits for the broker's answer, unless the task is cancelled.
+    /// Closes the channel and waits for the broker's answer, at most ``AMQPConfiguration/rpcTimeout``.
     ///
-    /// Unsettled deliveries go back.
+    /// What was settled before is said before; unsettled deliveries go back to their queues. A task that is cancelled
+    /// does not wait; the channel is closed all the same. Closing again is fine.
     public func close() async {
         let waiterID = WaiterID.next()
         let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)
@@ -45,7 +47,9 @@ public final class AMQPChannel: Sendable {
         }
     }
 
-    /// Waits for the end of the channel; `nil` after our own ``close()``.
+    /// Waits for the end of the channel and returns its reason; `nil` after our own ``close()``.
+    ///
+    /// A task that is cancelled gets `.cancelled`, and the channel stays as it is.
     public func waitUntilClosed() async -> AMQPError? {
         let waiterID = WaiterID.next()
         return await withTaskCancellationHandler {

@@ -40,7 +40,8 @@ public final class AMQPConnection: Sendable {
     ///
     /// A host that cannot be reached, or is not what it should be, makes way for the next one; a refused login does
     /// not, since the hosts of one configuration share their users.
-    /// - Throws: the last host's error.
+    /// - Throws: the last host's error: `.connectionFailed`, `.tlsFailed`, `.authenticationRefused` or
+    ///   `.protocolViolation`; or `.invalidArgument` for what cannot work, before anything is tried; or `.cancelled`.
     public static func connect(
         _ configuration: AMQPConfiguration, logger: Logger
     ) async throws(AMQPError) -> AMQPConnection {
@@ -70,7 +71,12 @@ public final class AMQPConnection: Sendable {
         throw last
     }
 
-    /// Opens a channel; with `confirms`, publishing on it waits for the broker's confirm.
+    /// Opens a channel (`channel.open`).
+    ///
+    /// - Parameter confirms: whether publishing on it waits for the broker's confirm (`confirm.select`). Without them
+    ///   nobody learns of a lost message.
+    /// - Throws: `.invalidArgument` when all channels are in use, `.timedOut` after ``AMQPConfiguration/rpcTimeout``,
+    ///   `.cancelled`, `.closed`, `.connectionClosed`.
     public func openChannel(confirms: Bool = false) async throws(AMQPError) -> AMQPChannel {
         let id = WaiterID.next()
         let opened = NIOLockedValueBox<ChannelID?>(nil)
@@ -115,7 +121,9 @@ public final class AMQPConnection: Sendable {
 
     private static let haste = Duration.milliseconds(50)
 
-    /// Waits for the end of the connection; `nil` after our own ``close(deadline:)``.
+    /// Waits for the end of the connection and returns its reason; `nil` after our own ``close(deadline:)``.
+    ///
+    /// A task that is cancelled gets `.cancelled`, and the connection stays as it is.
     public func waitUntilClosed() async -> AMQPError? {
         let id = WaiterID.next()
         return await withTaskCancellationHandler {
@@ -133,6 +141,9 @@ extension AMQPConfiguration {
     func validate() throws(AMQPError) {
         func refuse(_ what: String) -> AMQPError { AMQPError(.invalidArgument, what) }
         guard !hosts.isEmpty else { throw refuse("the configuration names no host") }
+        for host in hosts where !(1...65_535).contains(port(of: host)) {
+            throw refuse("\(host) has no port from 1 to 65535")
+        }
         guard frameMax >= CodecLimits.minimumFrameMax else { throw refuse("frameMax must be at least 4096") }
         guard virtualHost.utf8.count <= CodecLimits.shortString else {
             throw refuse("the name of the virtual host has more than 255 bytes")

@@ -1,9 +1,15 @@
 extension AMQPChannel {
-    /// Starts a consumer under a tag of its own.
+    /// Starts a consumer under a tag of its own (`basic.qos` and `basic.consume`).
     ///
+    /// Deliveries are always to be settled; there is no consuming without acknowledgements.
     /// - Parameters:
+    ///   - queue: the queue's name.
     ///   - prefetch: how many deliveries may be unsettled, and so how many are held in memory; 0 means no limit.
     ///   - exclusive: whether this is to be the queue's only consumer.
+    ///   - arguments: for example `x-priority`, or `x-stream-offset`.
+    /// - Throws: `.channelClosed` with 404 if there is no such queue, 403 without the permission to read or when another
+    ///   consumer is exclusive, 405 if the queue is exclusive to another connection; `.timedOut`, `.cancelled`,
+    ///   `.closed`, `.connectionClosed`. After `.timedOut` and `.cancelled` the consumer is canceled at the broker.
     public func consume(
         _ queue: String, prefetch: UInt16, exclusive: Bool = false, arguments: FieldTable = [:]
     ) async throws(AMQPError) -> Deliveries {
@@ -18,7 +24,10 @@ extension AMQPChannel {
         return Deliveries(consumerTag: tag, channel: self, queue: deliveries)
     }
 
-    /// Takes one message from a queue, or `nil` if it is empty.
+    /// Takes one message from a queue, or `nil` if it is empty (`basic.get`).
+    ///
+    /// A question and an answer for each message: to look, not to work. It is to be settled like any other delivery; one
+    /// whose caller was cancelled or timed out goes back to the queue.
     public func get(_ queue: String) async throws(AMQPError) -> Delivery? {
         guard case .message(let message) = try await call(.basicGet(queue: queue), answeredBy: .basicGet) else {
             throw Self.wrongReply("basic.get")

@@ -1,4 +1,7 @@
-/// An ordered table of named values: message headers and the arguments of declarations.
+/// An ordered table of named values: message headers and the arguments of declarations (AMQP 0-9-1 §4.2.5.5).
+///
+/// What is sent has names of at most 128 bytes, holds at most 4096 values and nests at most 32 deep; more is refused
+/// locally, with `.invalidArgument`.
 public struct FieldTable: Sendable, Hashable {
     struct Field: Sendable, Hashable {
         var key: String

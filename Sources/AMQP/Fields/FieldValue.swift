@@ -58,10 +58,48 @@ extension FieldValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, E
     }
 }
 
+extension FieldValue: ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
+    /// A 64-bit floating-point number.
+    public init(floatLiteral value: Double) {
+        self = .double(value)
+    }
+
+    /// A list.
+    public init(arrayLiteral elements: FieldValue...) {
+        self = .array(elements)
+    }
+
+    /// A nested table, its values in the given order.
+    public init(dictionaryLiteral elements: (String, FieldValue)...) {
+        var table = FieldTable()
+        for (key, value) in elements { table[key] = value }
+        self = .table(table)
+    }
+}
+
 extension FieldValue {
     /// The text, if this is one.
     public var stringValue: String? {
         if case .string(let value) = self { value } else { nil }
+    }
+
+    /// The floating-point number, if this is one, of either width.
+    public var doubleValue: Double? {
+        switch self {
+        case .float(let value): Double(value)
+        case .double(let value): value
+        default: nil
+        }
+    }
+
+    /// The list, if this is one.
+    public var arrayValue: [FieldValue]? {
+        if case .array(let value) = self { value } else { nil }
+    }
+
+    /// The table, if this is one.
+    public var tableValue: FieldTable? {
+        if case .table(let value) = self { value } else { nil }
     }
 
     /// The truth value, if this is one.

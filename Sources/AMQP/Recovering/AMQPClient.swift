@@ -30,12 +30,11 @@ public final class AMQPClient: Sendable {
 
     // MARK: Running
 
-    /// Keeps the client connected until the task is cancelled or ``shutdown()`` is called.
-    ///
-    /// Called once.
+    /// Keeps the client connected until the task is cancelled or ``shutdown()`` is called; returns then.
     ///
     /// A refused login is tried again too, slowly: passwords are rotated. ``state`` tells about it.
-    public func run() async throws {
+    /// - Throws: `.invalidArgument` when called a second time.
+    public func run() async throws(AMQPError) {
         let isFirst = box.withLockedValue { state in
             defer { state.isRunning = true }
             return !state.isRunning

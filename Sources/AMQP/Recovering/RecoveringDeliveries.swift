@@ -47,6 +47,15 @@ public struct RecoveringDeliveries: AsyncSequence, Sendable {
         AsyncIterator(subscription: subscription)
     }
 
+    /// The deliveries in batches, for those who handle many at once; see ``Deliveries/batches(upTo:)``.
+    ///
+    /// A batch comes from one channel. It subscribes again as iterating one by one does.
+    /// - Parameter limit: how many deliveries a batch has at most.
+    public func batches(upTo limit: Int = 256) -> DeliveryBatches {
+        precondition(limit > 0, "a batch holds at least one delivery")
+        return DeliveryBatches(source: .subscription(subscription), limit: limit)
+    }
+
     /// Stops the consumer: nothing new comes, what has arrived can still be taken and settled, then the sequence ends.
     public func cancel() async {
         await subscription.cancel()
@@ -97,11 +106,27 @@ final class RecoveringSubscription: Sendable {
     }
 
     func next() async throws(AMQPError) -> Delivery? {
+        try await take { deliveries throws(AMQPError) in
+            try await deliveries.queue.next().map { Delivery($0, channel: deliveries.channel) }
+        }
+    }
+
+    func nextBatch(upTo limit: Int) async throws(AMQPError) -> DeliveryBatch? {
+        try await take { deliveries throws(AMQPError) in
+            try await deliveries.queue.next(upTo: limit).map {
+                DeliveryBatch(messages: $0, channel: deliveries.channel)
+            }
+        }
+    }
+
+    /// Takes from the present subscription, or from the one that follows it.
+    private func take<Taken>(
+        _ body: (Deliveries) async throws(AMQPError) -> Taken?
+    ) async throws(AMQPError) -> Taken? {
         while true {
             if let current = box.withLockedValue({ $0.current }) {
-                do {
-                    let message = try await current.queue.next()
-                    return message.map { Delivery($0, channel: current.channel) }
+                do throws(AMQPError) {
+                    return try await body(current)
                 } catch {
                     guard error.code != .cancelled else { throw error }
                     lost(error)

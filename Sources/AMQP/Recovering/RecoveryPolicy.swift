@@ -30,6 +30,7 @@ public struct RecoveryPolicy: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - failures: at least 1.
+    ///   - isRefused: whether the last one was a refused login.
     ///   - random: a number from 0 up to, not including, 1.
     public func delay(afterFailures failures: Int, isRefused: Bool = false, random: Double) -> Duration {
         var delay = initialDelay

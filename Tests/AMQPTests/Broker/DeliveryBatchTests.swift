@@ -63,4 +63,31 @@ import Testing
             #expect(try await channel.get(queue)?.isRedelivered == true)
         }
     }
+
+    @Test func `of a client they go on over a lost connection, and end when cancelled`() async throws {
+        try await withVirtualHost { url in
+            try await withClient(try AMQPConfiguration(uri: url)) { client in
+                try await client.withChannel { try await $0.declareQueue("email") }
+                func publish(_ numbers: Range<UInt8>) async throws {
+                    for number in numbers { try await client.publish(.test([number], exchange: "", key: "email")) }
+                }
+                try await publish(0..<10)
+                let deliveries = client.consume("email", prefetch: 100)
+                var iterator = deliveries.batches(upTo: 4).makeAsyncIterator()
+                var handled: Set<UInt8> = []
+                let stale = try #require(try await iterator.next())
+                #expect((1...4).contains(stale.count))
+                try await client.withConnection { await $0.close() }
+                try await publish(10..<20)
+                while handled.count < 20, let batch = try await iterator.next() {
+                    #expect(batch.acknowledge() == batch.count)
+                    handled.formUnion(batch.compactMap(\.body.first))
+                }
+                #expect(handled == Set(0..<20))
+                #expect(stale.acknowledge() == 0)
+                await deliveries.cancel()
+                #expect(try await iterator.next()?.count == nil)
+            }
+        }
+    }
 }

@@ -81,6 +81,43 @@ private enum TLSBroker {
         try await roundTrip(configuration, as: user)
     }
 
+    @Test func `the broker changes the keys of TLS 1.3 while messages flow, and nothing is lost`() async throws {
+        let client = try await CertificateWorkshop.shared().issue("somebody", usage: "clientAuth")
+        let (broker, configuration) = try await node(client)
+        let connection = try await AMQPConnection.connect(configuration, logger: quietLogger)
+        let channel = try await connection.openChannel(confirms: true)
+        let queue = try await channel.declareQueue("", durable: false, exclusive: true).name
+        let answer = Recorder<String>()
+        var count = 0
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // RFC 8446 §4.6.3, and asks us to change ours.
+                answer.record(
+                    try await broker.evaluate(
+                        """
+                        F = fun F(T) when element(1, T) =:= sslsocket -> [T];
+                                F(T) when is_tuple(T) -> lists:flatmap(F, tuple_to_list(T));
+                                F(_) -> [] end,
+                        [catch ssl:update_keys(S, read_write) || P <- rabbit_networking:connections(),
+                            S <- F(catch sys:get_state(P)), _ <- lists:seq(1, 3)].
+                        """))
+            }
+            while answer.values.isEmpty || count < 200 {
+                let body = [UInt8](repeating: 7, count: 5000)
+                let messages = (0..<20).map { _ in OutgoingMessage.test(body, exchange: "", key: queue) }
+                let outcomes = await channel.publish(messages)
+                try #require(outcomes.allSatisfy { $0.failure == nil })
+                count += messages.count
+                try #require(try await channel.get(queue)?.acknowledge() == true)
+                count -= 1
+            }
+            try await group.waitForAll()
+        }
+        #expect(answer.values.first?.contains("ok,ok,ok") == true, "\(answer.values)")
+        #expect(try await channel.purgeQueue(queue) == UInt32(count))
+        await connection.close()
+    }
+
     @Test func `the same as a URI`() async throws {
         let user = try await uniqueUser(TLSBroker.shared())
         let workshop = try await CertificateWorkshop.shared()
