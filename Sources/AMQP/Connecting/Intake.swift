@@ -35,8 +35,8 @@ final class Intake: Sendable {
     /// A channel whose deliveries can be settled.
     fileprivate struct Channel: Sendable {
         var epoch: UInt64
-        /// So many settlements wake the event loop.
-        var threshold = 1
+        /// So many settlements wake the event loop; `nil` while there is no consumer, and each one does.
+        var threshold: Int?
     }
 
     fileprivate struct State: Sendable {
@@ -83,7 +83,7 @@ final class Intake: Sendable {
         state.withLockedValue { state in
             guard let known = state.channel(channel.number), known.epoch == channel.epoch else { return (false, false) }
             for tag in tags { state.settle(tag, settlement, on: channel) }
-            if settlement == .acknowledge, state.isFlushScheduled, state.settledCount < known.threshold {
+            if settlement == .acknowledge, state.isFlushScheduled, state.settledCount < known.threshold ?? 1 {
                 return (true, false)
             }
             return (true, state.takeWake())
@@ -164,7 +164,7 @@ extension Intake.State {
             guard let channel = channel(number) else { return }
             // A quarter: the broker must never run dry for want of an acknowledgement that lies here.
             let share = prefetch == 0 ? 256 : max(1, min(256, Int(prefetch) / 4))
-            channels[Int(number)]?.threshold = channel.threshold == 1 ? share : min(channel.threshold, share)
+            channels[Int(number)]?.threshold = min(channel.threshold ?? share, share)
         case .ended(let number):
             if channel(number) != nil { channels[Int(number)] = nil }
         case .allEnded: channels = []

@@ -43,7 +43,7 @@ public struct DeliveryBatches: AsyncSequence, Sendable {
         }
     }
 
-    /// Makes an iterator; several share the deliveries.
+    /// Makes an iterator; several share the deliveries of a channel, a client's are iterated by one task at a time.
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(source: source, limit: limit)
     }

@@ -168,7 +168,11 @@ public final class AMQPClient: Sendable {
 
     /// Adds something to do at each connect, after those added before and before anything else uses the connection.
     ///
-    /// An action that throws makes the attempt fail; it is repeated after a delay.
+    /// Added while connected, it is done at the next connect. An action that throws makes the attempt fail; it is
+    /// repeated after a delay. It uses the connection that it is given: calls of the client wait until it is done.
+    /// - Parameters:
+    ///   - name: what errors call it.
+    ///   - action: what to do; called in the order of adding, one after the other.
     public func onConnect(_ name: String, _ action: @escaping @Sendable (AMQPConnection) async throws -> Void) {
         box.withLockedValue { $0.actions.append((name, action)) }
     }

@@ -4,7 +4,7 @@ public struct RecoveryPolicy: Sendable, Hashable {
     public var initialDelay: Duration
     /// What no delay exceeds.
     public var maximumDelay: Duration
-    /// By how much each failure in a row lengthens the delay.
+    /// By how much each failure in a row lengthens the delay, 1 to 1000.
     public var multiplier: Double
     /// How much of a delay is random, 0 to 1: many clients must not come back at the same moment.
     public var jitter: Double
@@ -34,9 +34,13 @@ public struct RecoveryPolicy: Sendable, Hashable {
     ///   - random: a number from 0 up to, not including, 1.
     public func delay(afterFailures failures: Int, isRefused: Bool = false, random: Double) -> Duration {
         var delay = initialDelay
-        for _ in 1..<max(failures, 1) where delay < maximumDelay { delay = delay * multiplier }
+        // What is no number counts as the least, and more than a thousand reaches any maximum soon enough.
+        let factor = multiplier > 1 ? min(multiplier, 1000) : 1
+        if factor > 1 {
+            for _ in 1..<max(failures, 1) where delay < maximumDelay { delay = delay * factor }
+        }
         delay = min(delay, maximumDelay)
         if isRefused { delay = max(delay, refusedDelay) }
-        return delay * (1 - min(max(jitter, 0), 1) * random)
+        return delay * (1 - (jitter > 0 ? min(jitter, 1) : 0) * random)
     }
 }

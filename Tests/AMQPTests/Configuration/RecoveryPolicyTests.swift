@@ -27,6 +27,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [Double.infinity, 1e300, 0, -2, .nan])
+    func `odd numbers make a delay all the same`(number: Double) {
+        let odd = RecoveryPolicy(multiplier: number, jitter: number)
+        for failures in [1, 2, 50] {
+            let delay = odd.delay(afterFailures: failures, random: 0.5)
+            #expect(delay >= .milliseconds(100))
+            #expect(delay <= .seconds(5))
+        }
+    }
+
     @Test func `a refused login is not tried hot`() {
         #expect(policy.delay(afterFailures: 1, isRefused: true, random: 0.999) >= .seconds(5))
     }

@@ -74,7 +74,9 @@ import Testing
     }
 
     /// The prefetches of the channel's consumers, and how many acknowledgements the event loop may find in its own time.
-    @Test(arguments: [([1], 0), ([8], 1), ([100], 24), ([1000], 249), ([65_535], 255), ([0], 255), ([100, 8], 1)])
+    @Test(arguments: [
+        ([1], 0), ([8], 1), ([100], 24), ([1000], 249), ([65_535], 255), ([0], 255), ([100, 8], 1), ([1, 400], 0),
+    ])
     func `acknowledgements wait for a flush that is due anyway, up to a quarter of the prefetch`(
         prefetch: [UInt16], free: Int
     ) {
