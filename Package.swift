@@ -52,6 +52,7 @@ let package = Package(
         .executable(name: "partner-worker", targets: ["PartnerWorker"]),
         .executable(name: "example-subscriber", targets: ["ExampleSubscriber"]),
         .executable(name: "amqp-fuzz", targets: ["AMQPFuzz"]),
+        .executable(name: "amqp-stress", targets: ["AMQPStress"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -148,6 +149,8 @@ let package = Package(
         .executableTarget(
             name: "AMQPFuzz", dependencies: ["AMQP", "CLibFuzzer"], path: "Tests/AMQPFuzz", exclude: ["Corpus"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "AMQPStress", dependencies: ["AMQP", logging] + nio, path: "Tests/AMQPStress", swiftSettings: strict),
         .testTarget(
             name: "AMQPTests",
             dependencies: [
