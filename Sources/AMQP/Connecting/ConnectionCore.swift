@@ -70,6 +70,21 @@ final class ConnectionCore: Sendable {
         return isAccepted
     }
 
+    /// Memory for so many bytes of frames.
+    func spare(_ byteCount: Int) -> ByteBuffer {
+        intake.spare(byteCount)
+    }
+
+    /// Takes back memory that was written to the socket.
+    func recycle(_ buffers: [ByteBuffer]) {
+        intake.recycle(buffers)
+    }
+
+    /// Lets memory for writes go.
+    func releaseSpares() {
+        intake.releaseSpares()
+    }
+
     /// Gives up a publish.
     func cancelPublish(_ waiterID: UInt64, on channel: ChannelID) {
         if intake.cancelPublish(waiterID, on: channel) { wake() }

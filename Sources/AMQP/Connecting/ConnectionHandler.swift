@@ -12,6 +12,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let core: ConnectionCore
     private var context: ChannelHandlerContext?
     private var isWriting = false
+    /// Whether anything was written since the last tick.
+    private var hasWritten = false
+    /// What is being written.
+    private var inFlight: [ByteBuffer] = []
     private var isClosing = false
     private var timer: Scheduled<Void>?
     private var armed: NIODeadline?
@@ -60,7 +64,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        service()
+        // Acks of what was read before this are sent with those of what was read now.
+        service(acknowledging: !isFlushScheduled)
         context.fireChannelReadComplete()
     }
 
@@ -103,26 +108,32 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Writes what is pending, in one write; closes when that is wanted; arms the timer.
-    func service() {
+    func service(acknowledging: Bool = true) {
         guard let context else { return core.perform(isOnLoop: true) { _ in } }
-        let (batch, deadline, isOver) = core.perform(isOnLoop: true) { machine in
-            let batch = machine.takeBatch(isWriting: isWriting)
-            return (batch, machine.nextDeadline(), machine.isOver)
+        let (bytes, deadline, isOver) = core.perform(isOnLoop: true) { machine in
+            let bytes = machine.takeBytes(isWriting: isWriting, acknowledging: acknowledging)
+            return (bytes, machine.nextDeadline(), machine.isOver)
         }
         arm(deadline)
-        if let batch { write(batch, context) }
+        write(bytes, context)
         if isOver { close(context) }
     }
 
-    private func write(_ batch: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func write(_ bytes: [ByteBuffer], _ context: ChannelHandlerContext) {
+        guard let last = bytes.last else { return }
         isWriting = true
-        let count = batch.readableBytes
+        inFlight = bytes
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(batch)).whenComplete { _ in handler.value.wrote(count) }
+        for buffer in bytes.dropLast() { context.write(wrapOutboundOut(buffer), promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(last)).whenComplete { _ in handler.value.wrote() }
     }
 
-    private func wrote(_ count: Int) {
+    private func wrote() {
         isWriting = false
+        hasWritten = true
+        let count = inFlight.reduce(0) { $0 + $1.readableBytes }
+        core.recycle(inFlight)
+        inFlight = []
         core.perform(isOnLoop: true) { $0.written(count, now: .now()) }
         service()
     }
@@ -148,6 +159,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func tick() {
         armed = nil
         timer = nil
+        if !hasWritten, !isWriting { core.releaseSpares() }
+        hasWritten = false
         core.perform(isOnLoop: true) { $0.tick(now: .now()) }
         service()
     }

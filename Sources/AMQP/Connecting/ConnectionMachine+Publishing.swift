@@ -40,7 +40,7 @@ extension ConnectionMachine {
     private mutating func take(_ entries: [Intake.Entry], _ batch: PublicationBatch) {
         guard !entries.isEmpty else { return }
         var publications = batch.publications[...]
-        var bytes = batch.bytes
+        var bytes = PublicationBatch.Reader(batch)
         for entry in entries {
             switch entry {
             case .publications(let count):
@@ -66,36 +66,27 @@ extension ConnectionMachine {
         openGate()
     }
 
-    /// Sends what can be sent, in runs of frames that are copied at once; refuses or keeps the rest.
+    /// Sends what can be sent, in runs of frames; refuses or keeps the rest.
     private mutating func send(
-        _ publications: ArraySlice<PublicationBatch.Publication>, _ bytes: inout ByteBuffer
+        _ publications: ArraySlice<PublicationBatch.Publication>, _ bytes: inout PublicationBatch.Reader
     ) {
-        var run = 0
         for publication in publications {
             if let error = refusal(publication.channel) {
-                append(&run, of: &bytes)
-                bytes.moveReaderIndex(forwardBy: publication.byteCount)
+                _ = bytes.read(publication.byteCount, &out.frames)
                 out.complete(publication.waiter, error)
                 continue
             }
             noteDeadline(publication.deadline)
             guard gated.isEmpty, isGateOpen else {
-                append(&run, of: &bytes)
-                let frames = bytes.readSlice(length: publication.byteCount) ?? ByteBuffer()
+                let frames = bytes.read(publication.byteCount, &out.frames)
                 gated.append(Gated(frames: frames, publication: publication))
                 continue
             }
-            run += publication.byteCount
+            bytes.send(publication.byteCount, &out.frames)
             note(publication)
-            if out.frames.batch.readableBytes + run + bytesInFlight > Self.highWater { isOverHighWater = true }
+            if out.frames.byteCount + bytes.run + bytesInFlight > Self.highWater { isOverHighWater = true }
         }
-        append(&run, of: &bytes)
-    }
-
-    private mutating func append(_ run: inout Int, of bytes: inout ByteBuffer) {
-        guard run > 0 else { return }
-        if let frames = bytes.readSlice(length: run) { out.frames.append(frames) }
-        run = 0
+        bytes.flush(&out.frames)
     }
 
     /// Expects the confirm of a message whose frames go out now.
@@ -109,7 +100,7 @@ extension ConnectionMachine {
 
     /// Lets gated publishes go, as many as there is room for.
     mutating func openGate() {
-        if out.frames.batch.readableBytes + bytesInFlight <= Self.lowWater { isOverHighWater = false }
+        if out.frames.byteCount + bytesInFlight <= Self.lowWater { isOverHighWater = false }
         guard !gated.isEmpty, isGateOpen else { return }
         while isGateOpen, let entry = gated.popFirst() {
             if let error = refusal(entry.publication.channel) {
@@ -118,7 +109,7 @@ extension ConnectionMachine {
             }
             out.frames.append(entry.frames)
             note(entry.publication)
-            if out.frames.batch.readableBytes + bytesInFlight > Self.highWater { isOverHighWater = true }
+            if out.frames.byteCount + bytesInFlight > Self.highWater { isOverHighWater = true }
         }
         wantWake()
     }

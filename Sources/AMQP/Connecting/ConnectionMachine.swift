@@ -286,16 +286,17 @@ struct ConnectionMachine: Sendable {
         return true
     }
 
-    /// The event loop is here: everything written so far, or `nil`.
-    mutating func takeBatch(isWriting: Bool) -> ByteBuffer? {
+    /// The event loop is here: everything written so far, in the order in which it is to be sent.
+    ///
+    /// - Parameter acknowledging: whether acks are due; otherwise they wait for others.
+    mutating func takeBytes(isWriting: Bool, acknowledging: Bool = true) -> [ByteBuffer] {
         isWakeWanted = false
         isWakeScheduled = false
-        guard !isWriting else { return nil }
-        flushAcknowledgements()
-        guard out.frames.batch.readableBytes > 0 else { return nil }
-        let batch = out.takeBatch()
-        bytesInFlight += batch.readableBytes
-        return batch
+        guard !isWriting else { return [] }
+        if acknowledging || out.frames.byteCount > 0 { flushAcknowledgements() }
+        guard out.frames.byteCount > 0 else { return [] }
+        bytesInFlight += out.frames.byteCount
+        return out.takeBytes()
     }
 
     mutating func flushAcknowledgements() {
@@ -338,7 +339,7 @@ struct ConnectionMachine: Sendable {
         guard !isOver else { return }
         if let closeDeadline, now >= closeDeadline { return finish(nil) }
         switch heartbeat?.check(at: now) {
-        case .sendHeartbeat where out.frames.batch.readableBytes == 0 && bytesInFlight == 0:
+        case .sendHeartbeat where out.frames.byteCount == 0 && bytesInFlight == 0:
             out.frames.writeHeartbeat()
         case .dead:
             return finish(AMQPError(.connectionClosed, "the broker was silent for two heartbeat intervals"))

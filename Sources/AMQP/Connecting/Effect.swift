@@ -4,8 +4,8 @@ import NIOCore
 /// What a state machine wants done outside of the connection's lock.
 enum Effect: Sendable {
     case reply(Waiter<Result<Reply, AMQPError>>, Result<Reply, AMQPError>)
-    case published(CheckedContinuation<AMQPError?, Never>, AMQPError?)
-    case batchPublished(CheckedContinuation<[Result<Void, AMQPError>], Never>, [Result<Void, AMQPError>])
+    case published(MessageContinuation<AMQPError?>, AMQPError?)
+    case batchPublished(MessageContinuation<[Result<Void, AMQPError>]>, [Result<Void, AMQPError>])
     case publishedClosure(@Sendable (AMQPError?) -> Void, AMQPError?)
     case closed(Waiter<AMQPError?>, AMQPError?)
     case opened(Waiter<Result<Void, AMQPError>>, Result<Void, AMQPError>)
@@ -22,7 +22,7 @@ struct Output: Sendable {
     /// How many bytes of ``send(_:channel:)`` are in the batch; it grows only while the peer reads nothing.
     private(set) var unsentAnswers = 0
 
-    mutating func takeBatch() -> ByteBuffer {
+    mutating func takeBytes() -> [ByteBuffer] {
         unsentAnswers = 0
         return frames.take()
     }
@@ -47,13 +47,13 @@ struct Output: Sendable {
 
     /// Writes a method whose arguments are known to fit.
     mutating func send(_ method: OutboundMethod, channel: UInt16) {
-        let before = frames.batch.readableBytes
+        let before = frames.byteCount
         // The answer to the peer's close, when it crosses ours, is all that may follow (AMQP 0-9-1 §1.4.2.2).
         if case .connectionCloseOK = method { frames.isSealed = false }
         do {
             try frames.write(method, channel: channel)
             frames.isSealed = frames.isSealed || method.isGoodbye
-            unsentAnswers += frames.batch.readableBytes - before
+            unsentAnswers += frames.byteCount - before
         } catch {
             effects.append(.log(.error, "a method could not be encoded: \(error)"))
         }

@@ -46,6 +46,7 @@ final class Intake: Sendable {
         var channels: [Channel?] = []
         var isWakeScheduled = false
         var isFlushScheduled = false
+        var spares = SpareBuffers()
         /// How much the last batches had, to allocate once.
         var byteCapacity = 0
     }
@@ -98,9 +99,9 @@ final class Intake: Sendable {
             state.isWakeScheduled = false
             state.settledCount = 0
             guard !state.contents.isEmpty else { return nil }
-            let used = state.contents.batch.bytes.readableBytes
+            let used = state.contents.batch.byteCount
             // Follows the load up at once and down slowly, and forgets what was exceptional.
-            state.byteCapacity = min(max(used, state.byteCapacity - state.byteCapacity / 8), 65_536)
+            state.byteCapacity = min(max(used, state.byteCapacity - state.byteCapacity / 8), FrameWriter.large)
             let fresh = PublicationBatch(byteCapacity: used > 0 ? state.byteCapacity : 0)
             defer { state.contents = Contents(batch: fresh) }
             return state.contents
@@ -110,6 +111,22 @@ final class Intake: Sendable {
     /// Notes whether the event loop will look soon of its own.
     func setFlushScheduled(_ isScheduled: Bool) {
         state.withLockedValue { $0.isFlushScheduled = isScheduled }
+    }
+
+    // MARK: Memory
+
+    func spare(_ byteCount: Int) -> ByteBuffer {
+        state.withLockedValue { $0.spares.take(byteCount) }
+    }
+
+    func recycle(_ buffers: [ByteBuffer]) {
+        guard buffers.contains(where: SpareBuffers.isWorthKeeping) else { return }
+        state.withLockedValue { $0.spares.keep(buffers) }
+    }
+
+    /// Nothing was sent for a while: memory that is not used is not kept.
+    func releaseSpares() {
+        state.withLockedValue { $0.spares = SpareBuffers() }
     }
 
     /// A change to the channels whose deliveries can be settled.

@@ -15,7 +15,7 @@ final class DeliveryQueue: Sendable {
         var id: UInt64
         /// How many it takes at most.
         var limit: Int
-        var continuation: CheckedContinuation<Next, Never>
+        var continuation: MessageContinuation<Next>
     }
 
     private enum End: Sendable {
@@ -33,10 +33,10 @@ final class DeliveryQueue: Sendable {
 
     /// Takes a batch from the event loop.
     func push(_ batch: [ReceivedMessage]) {
-        let resumptions = state.withLockedValue { state -> [(CheckedContinuation<Next, Never>, Next)] in
+        let resumptions = state.withLockedValue { state -> [(MessageContinuation<Next>, Next)] in
             guard state.end == nil, !batch.isEmpty else { return [] }
             state.batches.append(batch[...])
-            var resumptions: [(CheckedContinuation<Next, Never>, Next)] = []
+            var resumptions: [(MessageContinuation<Next>, Next)] = []
             while let waiting = state.waiting.first, let next = Self.take(&state, upTo: waiting.limit) {
                 resumptions.append((waiting.continuation, next))
                 state.waiting.removeFirst()
@@ -49,7 +49,7 @@ final class DeliveryQueue: Sendable {
     /// Ends the stream: after what is buffered if the consumer was cancelled, at once if its channel is gone.
     func finish(_ error: AMQPError?) {
         let waiting = state.withLockedValue { state in
-            guard state.end == nil else { return CircularBuffer<CheckedContinuation<Next, Never>>() }
+            guard state.end == nil else { return CircularBuffer<MessageContinuation<Next>>() }
             state.end = error.map(End.failed) ?? .finished
             let isDrained = error == nil || error?.code == .consumerCancelled
             if !isDrained { state.batches.removeAll() }
@@ -83,7 +83,7 @@ final class DeliveryQueue: Sendable {
         if let next = state.withLockedValue({ Self.take(&$0, upTo: limit) }) { return next }
         let id = WaiterID.next()
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withMessageContinuation { continuation in
                 let next: Next? = state.withLockedValue { state in
                     if let next = Self.take(&state, upTo: limit) { return next }
                     if Task.isCancelled { return .end(Self.cancelled) }
@@ -93,7 +93,7 @@ final class DeliveryQueue: Sendable {
                 if let next { continuation.resume(returning: next) }
             }
         } onCancel: {
-            let continuation = state.withLockedValue { state -> CheckedContinuation<Next, Never>? in
+            let continuation = state.withLockedValue { state -> MessageContinuation<Next>? in
                 guard let index = state.waiting.firstIndex(where: { $0.id == id }) else { return nil }
                 return state.waiting.remove(at: index).continuation
             }

@@ -5,6 +5,12 @@ import NIOCore
 ///
 /// Every call is atomic: what cannot be encoded leaves the batch as it was.
 struct FrameWriter: Sendable {
+    /// Frames that come to so many bytes are sent from where they are instead of being copied to others.
+    static let large = 32_768
+
+    /// What comes before the batch, each from its own memory.
+    private var before: [ByteBuffer] = []
+    private var bytesBefore = 0
     /// The batch.
     private(set) var batch = ByteBuffer()
     /// The negotiated frame size.
@@ -20,15 +26,30 @@ struct FrameWriter: Sendable {
         self.frameMax = frameMax
     }
 
-    /// Takes the batch and leaves an empty one.
-    mutating func take() -> ByteBuffer {
-        defer { batch = ByteBuffer() }
-        return batch
+    /// How many bytes there are to send.
+    var byteCount: Int { bytesBefore + batch.readableBytes }
+
+    /// Takes everything there is to send, in its order; leaves nothing.
+    mutating func take() -> [ByteBuffer] {
+        closeBatch()
+        defer { (before, bytesBefore) = ([], 0) }
+        return before
+    }
+
+    private mutating func closeBatch() {
+        guard batch.readableBytes > 0 else { return }
+        bytesBefore += batch.readableBytes
+        before.append(batch)
+        batch = ByteBuffer()
     }
 
     /// Appends whole frames that were encoded elsewhere.
     mutating func append(_ frames: ByteBuffer) {
-        if batch.readableBytes == 0 {
+        if frames.readableBytes >= Self.large {
+            closeBatch()
+            bytesBefore += frames.readableBytes
+            before.append(frames)
+        } else if batch.readableBytes == 0 {
             batch = frames
         } else {
             batch.writeImmutableBuffer(frames)

@@ -63,7 +63,9 @@ struct FuzzConnection: Sendable {
 
     /// The socket takes what there is.
     mutating func write() {
-        guard let batch = perform({ $0.takeBatch(isWriting: false) }) else { return }
+        let parts = perform { $0.takeBytes(isWriting: false) }
+        guard !parts.isEmpty else { return }
+        let batch = parts.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) }
         do throws(FuzzFinding) {
             try batch.withUnsafeReadableBytes { bytes in
                 Result { () throws(FuzzFinding) in try sent.add(bytes) }

@@ -14,7 +14,7 @@ extension AMQPChannel {
         let waiterID = WaiterID.next()
         let limit = deadline.map(NIODeadline.after)
         let error: AMQPError? = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withMessageContinuation { continuation in
                 let waiter = PublishWaiter(id: waiterID, target: .task(continuation))
                 if let error = send(message, waiter, limit, isCancelled: Task.isCancelled) {
                     continuation.resume(returning: error)
@@ -40,7 +40,7 @@ extension AMQPChannel {
         let waiterID = WaiterID.next()
         let limit = deadline.map(NIODeadline.after)
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withMessageContinuation { continuation in
                 send(messages, PublishBatch(count: messages.count, continuation: continuation), waiterID, limit)
             }
         } onCancel: {
@@ -75,27 +75,46 @@ extension AMQPChannel {
         return connection.core.publish(batch, isCancelled: isCancelled()) ? nil : Self.cancelled
     }
 
+    /// As many messages as are handed over at once: the event loop need not wait until all large ones are encoded.
+    private static func part(
+        of messages: ArraySlice<OutgoingMessage>
+    ) -> (messages: ArraySlice<OutgoingMessage>, byteCount: Int) {
+        var byteCount = 0
+        for index in messages.indices {
+            byteCount += messages[index].body.count + messages[index].body.count / 256 + 512
+            if byteCount >= 262_144 { return (messages[...index], byteCount) }
+        }
+        return (messages, byteCount)
+    }
+
     private func send(
         _ messages: [OutgoingMessage], _ outcomes: PublishBatch, _ waiterID: UInt64, _ deadline: NIODeadline?
     ) {
-        let bytes = messages.reduce(0) { $0 + $1.body.count + 512 }
-        let refusal = Self.refusal(ofBytes: bytes)
-        var batch = PublicationBatch(byteCapacity: refusal == nil ? bytes : 0, count: messages.count)
-        var failures: [(PublishWaiter, AMQPError)] = []
-        for (index, message) in messages.enumerated() {
-            let waiter = PublishWaiter(id: waiterID, target: .batch(outcomes, index: index))
-            do throws(AMQPError) {
-                if let refusal { throw refusal }
-                try batch.append(
-                    message, on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms, waiter,
-                    deadline: deadline)
-            } catch {
-                failures.append((waiter, error))
-            }
+        func waiter(_ index: Int) -> PublishWaiter {
+            PublishWaiter(id: waiterID, target: .batch(outcomes, index: index))
         }
-        if !batch.isEmpty, !connection.core.publish(batch, isCancelled: Task.isCancelled) {
-            failures = messages.indices.map {
-                (PublishWaiter(id: waiterID, target: .batch(outcomes, index: $0)), Self.cancelled)
+        var failures: [(PublishWaiter, AMQPError)] = []
+        var rest = messages[...]
+        while !rest.isEmpty {
+            let part = Self.part(of: rest)
+            rest = rest[part.messages.endIndex...]
+            var batch = PublicationBatch(using: connection.core.spare(min(part.byteCount, 1 << 30)), count: part.messages.count)
+            var encoded: [Int] = []
+            for index in part.messages.indices {
+                do throws(AMQPError) {
+                    if let refusal = Self.refusal(ofBytes: messages[index].body.count) { throw refusal }
+                    try batch.append(
+                        messages[index], on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms,
+                        waiter(index), deadline: deadline)
+                    encoded.append(index)
+                } catch {
+                    failures.append((waiter(index), error))
+                }
+            }
+            guard batch.isEmpty || connection.core.publish(batch, isCancelled: Task.isCancelled) else {
+                failures += encoded.map { (waiter($0), Self.cancelled) }
+                failures += rest.indices.map { (waiter($0), Self.cancelled) }
+                break
             }
         }
         guard !failures.isEmpty else { return }

@@ -15,14 +15,25 @@ struct PublicationBatch: Sendable {
         var deadline: NIODeadline?
     }
 
+    /// The messages before the last ones, in memory of their own: too many bytes to be copied.
+    private(set) var full: [ByteBuffer] = []
     private(set) var bytes = ByteBuffer()
     private(set) var publications: [Publication] = []
 
     var isEmpty: Bool { publications.isEmpty }
 
+    var byteCount: Int { full.reduce(bytes.readableBytes) { $0 + $1.readableBytes } }
+
     /// Makes a batch with room for `byteCapacity` bytes and `count` messages.
     init(byteCapacity: Int = 0, count: Int = 0) {
         if byteCapacity > 0 { bytes.reserveCapacity(byteCapacity) }
+        if count > 1 { publications.reserveCapacity(count) }
+    }
+
+    /// Makes a batch that uses memory again; what it held is gone.
+    init(using memory: consuming ByteBuffer, count: Int) {
+        bytes = memory
+        bytes.clear()
         if count > 1 { publications.reserveCapacity(count) }
     }
 
@@ -49,13 +60,65 @@ struct PublicationBatch: Sendable {
                 deadline: deadline))
     }
 
-    /// Takes all of another batch; that one's bytes are not copied when there are none here.
+    /// Takes all of another batch; bytes that are many are not copied.
     mutating func append(_ other: consuming PublicationBatch) {
-        if bytes.readableBytes == 0, other.bytes.readableBytes > bytes.capacity {
+        if !other.full.isEmpty || other.bytes.readableBytes >= FrameWriter.large {
+            close()
+            full.append(contentsOf: other.full)
+            bytes = other.bytes
+            if bytes.readableBytes >= FrameWriter.large { close() }
+        } else if bytes.readableBytes == 0, other.bytes.readableBytes > bytes.capacity {
             bytes = other.bytes
         } else {
             bytes.writeImmutableBuffer(other.bytes)
+            if bytes.readableBytes >= FrameWriter.large { close() }
         }
         publications.append(contentsOf: other.publications)
+    }
+
+    private mutating func close() {
+        guard bytes.readableBytes > 0 else { return }
+        full.append(bytes)
+        bytes = ByteBuffer()
+    }
+
+    /// Takes the frames of a batch out of it, message by message.
+    struct Reader {
+        private var parts: ArraySlice<ByteBuffer>
+        /// How many bytes are to be sent that were not yet moved.
+        private(set) var run = 0
+
+        init(_ batch: consuming PublicationBatch) {
+            batch.close()
+            parts = batch.full[...]
+        }
+
+        /// Has the next bytes sent.
+        mutating func send(_ count: Int, _ frames: inout FrameWriter) {
+            // A message is never in two parts.
+            if run > 0, parts.first?.readableBytes == run { flush(&frames) }
+            run += count
+        }
+
+        /// Moves what is to be sent, in one.
+        mutating func flush(_ frames: inout FrameWriter) {
+            guard run > 0 else { return }
+            frames.append(next(run))
+            run = 0
+        }
+
+        /// Takes the next bytes out; what is before them is sent.
+        mutating func read(_ count: Int, _ frames: inout FrameWriter) -> ByteBuffer {
+            flush(&frames)
+            return next(count)
+        }
+
+        private mutating func next(_ count: Int) -> ByteBuffer {
+            guard var part = parts.popFirst() else { return ByteBuffer() }
+            guard part.readableBytes > count else { return part }
+            let bytes = part.readSlice(length: count) ?? ByteBuffer()
+            parts.insert(part, at: parts.startIndex)
+            return bytes
+        }
     }
 }

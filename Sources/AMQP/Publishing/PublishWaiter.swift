@@ -1,7 +1,7 @@
 /// Whoever waits for a publish: a task, one place of a batch, or a closure.
 struct PublishWaiter: Sendable {
     enum Target: Sendable {
-        case task(CheckedContinuation<AMQPError?, Never>)
+        case task(MessageContinuation<AMQPError?>)
         case batch(PublishBatch, index: Int)
         case closure(@Sendable (AMQPError?) -> Void)
     }
@@ -24,9 +24,9 @@ final class PublishBatch: @unchecked Sendable {
     private var failures: [Int: AMQPError] = [:]
     private var open: Int
     private let count: Int
-    private let continuation: CheckedContinuation<[Result<Void, AMQPError>], Never>
+    private let continuation: MessageContinuation<[Result<Void, AMQPError>]>
 
-    init(count: Int, continuation: CheckedContinuation<[Result<Void, AMQPError>], Never>) {
+    init(count: Int, continuation: MessageContinuation<[Result<Void, AMQPError>]>) {
         self.count = count
         self.continuation = continuation
         open = count
@@ -35,7 +35,7 @@ final class PublishBatch: @unchecked Sendable {
     /// Notes the outcome of one message; returns what to resume the task with when it was the last.
     func resolve(
         _ index: Int, _ error: AMQPError?
-    ) -> (CheckedContinuation<[Result<Void, AMQPError>], Never>, [Result<Void, AMQPError>])? {
+    ) -> (MessageContinuation<[Result<Void, AMQPError>]>, [Result<Void, AMQPError>])? {
         if let error { failures[index] = error }
         open -= 1
         guard open == 0 else { return nil }
