@@ -52,19 +52,23 @@ extension ChannelMachine {
     }
 
     /// Hands over what arrived in this read, one batch per consumer.
-    mutating func flushDeliveries(_ out: inout Output) {
+    mutating func flushDeliveries(_ out: inout Output, _ outcome: inout ReadOutcome) {
         guard !withInbox.isEmpty else { return }
-        for tag in withInbox { flushInbox(tag, &out) }
+        for tag in withInbox { outcome.deliveries += flushInbox(tag, &out) }
+        // The limit allows four times the prefetch, and some.
+        if let mostUnsettled, window.outstanding * 8 >= mostUnsettled - Self.surplus { outcome.isBrokerWaiting = true }
         withInbox.removeAll(keepingCapacity: true)
     }
 
-    private mutating func flushInbox(_ tag: String, _ out: inout Output) {
-        guard let index = consumerIndex(tag), !consumers[index].inbox.isEmpty else { return }
+    @discardableResult
+    private mutating func flushInbox(_ tag: String, _ out: inout Output) -> Int {
+        guard let index = consumerIndex(tag), !consumers[index].inbox.isEmpty else { return 0 }
         let inbox = consumers[index].inbox
         consumers[index].inbox = []
         // About as many are to come with the next read.
         consumers[index].inbox.reserveCapacity(min(inbox.count, 1024))
         if let queue = consumers[index].queue { out.effects.append(.deliver(queue, inbox)) }
+        return inbox.count
     }
 
     mutating func brokerCancelled(_ tag: String, _ out: inout Output) {

@@ -99,22 +99,17 @@ final class ConnectionCore: Sendable {
         return isAccepted
     }
 
-    /// Takes what was read; returns whether deliveries were handed out.
-    ///
-    /// Their settlements need not wake the event loop: it is to look again soon.
-    func receive(_ bytes: ByteBuffer, now: NIODeadline) -> Bool {
-        let (hasDelivered, effects) = collect(isOnLoop: true) { machine in
+    /// Takes what was read; the caller runs the effects.
+    func receive(_ bytes: ByteBuffer, now: NIODeadline) -> (ReadOutcome, [Effect]) {
+        collect(isOnLoop: true) { machine in
             machine.receive(bytes, now: now)
-            return machine.hasDelivered
+            return machine.outcome
         }
-        if hasDelivered { intake.setFlushScheduled(true) }
-        run(effects)
-        return hasDelivered
     }
 
-    /// The event loop has looked, and has no plan to look again.
-    func endFlush() {
-        intake.setFlushScheduled(false)
+    /// The event loop will look of itself soon, or has no plan to.
+    func setLookDue(_ isDue: Bool) {
+        intake.setLookDue(isDue)
     }
 
     func run(_ effects: [Effect]) {

@@ -5,8 +5,9 @@ import NIOSSL
 import NIOTLS
 
 /// The event loop's side of a connection: moves bytes between the socket and the state machine.
-final class ConnectionHandler: ChannelInboundHandler {
+final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let core: ConnectionCore
@@ -20,9 +21,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var armed: NIODeadline?
     private var transportError: AMQPError?
-    private var isFlushScheduled = false
-    /// How long a settlement may lie before it is sent, at most.
-    private static let flushDelay = TimeAmount.milliseconds(1)
+    private var pacing = ReadPacing()
+    private var isReadWanted = false
     private let host: AMQPConfiguration.Host
     private let tls: TLSContext?
 
@@ -54,26 +54,33 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        let hasDelivered = core.receive(bytes, now: .now())
-        if hasDelivered, !isFlushScheduled {
-            isFlushScheduled = true
+        let (outcome, effects) = core.receive(unwrapInboundIn(data), now: .now())
+        if pacing.received(outcome) {
+            core.setLookDue(true)
             let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-            context.eventLoop.scheduleTask(in: Self.flushDelay) { handler.value.flush() }
+            context.eventLoop.scheduleTask(in: ReadPacing.window) { handler.value.endWindow() }
         }
+        core.run(effects)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if pacing.isPaused { isReadWanted = true } else { context.read() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         // Acks of what was read before this are sent with those of what was read now.
-        service(acknowledging: !isFlushScheduled)
+        service(acknowledging: !pacing.isOpen)
         context.fireChannelReadComplete()
     }
 
-    /// Sends the settlements of deliveries handed out a moment ago; later ones wake the event loop themselves.
-    private func flush() {
-        isFlushScheduled = false
-        core.endFlush()
+    /// Sends what was handed in since the read; later ones wake the event loop themselves.
+    private func endWindow() {
+        pacing.end()
+        core.setLookDue(false)
         service()
+        guard isReadWanted else { return }
+        isReadWanted = false
+        context?.read()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -159,7 +159,7 @@ extension ConnectionMachine {
     /// The broker has let a channel go.
     mutating func end(_ number: UInt16, _ error: AMQPError?) {
         guard let epoch = channels[Int(number)]?.epoch else { return }
-        channels[Int(number)]?.flushDeliveries(&out)
+        channels[Int(number)]?.flushDeliveries(&out, &outcome)
         channels[Int(number)]?.end(error, &out)
         if channels[Int(number)]?.isOrphan == false { ended.updateValue(error, forKey: epoch) }
         channels[Int(number)] = nil

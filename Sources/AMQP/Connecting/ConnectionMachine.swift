@@ -37,8 +37,8 @@ struct ConnectionMachine: Sendable {
     var names = NameCache()
     /// The beginning of a frame whose rest has not arrived.
     private var held = ByteBuffer()
-    /// Whether the last read brought deliveries.
-    private(set) var hasDelivered = false
+    /// What the last read brought.
+    var outcome = ReadOutcome()
     var heartbeat: HeartbeatClock?
     var openWaiter: Waiter<Result<Void, AMQPError>>?
     private var isConnected = false
@@ -130,8 +130,8 @@ struct ConnectionMachine: Sendable {
             // A copy, so that the socket's buffer can be used for the next read.
             if !isOver { held.writeImmutableBuffer(input) }
         }
-        hasDelivered = !withDeliveries.isEmpty
-        for number in withDeliveries { channels[Int(number)]?.flushDeliveries(&out) }
+        outcome = ReadOutcome()
+        for number in withDeliveries { channels[Int(number)]?.flushDeliveries(&out, &outcome) }
         withDeliveries.removeAll(keepingCapacity: true)
         refuseUnreadAnswers()
         wantWake()
@@ -248,7 +248,7 @@ struct ConnectionMachine: Sendable {
             ?? AMQPError(.closed, "the connection was closed")
         for index in channels.indices {
             guard let epoch = channels[index]?.epoch else { continue }
-            channels[index]?.flushDeliveries(&out)
+            channels[index]?.flushDeliveries(&out, &outcome)
             channels[index]?.end(cause, &out)
             channels[index] = nil
             ended.updateValue(cause, forKey: epoch)

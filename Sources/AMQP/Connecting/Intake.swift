@@ -45,7 +45,8 @@ final class Intake: Sendable {
         var settledCount = 0
         var channels: [Channel?] = []
         var isWakeScheduled = false
-        var isFlushScheduled = false
+        /// Whether the event loop will look of itself soon.
+        var isLookDue = false
         var spares = SpareBuffers()
         /// How much the last batches had, to allocate once.
         var byteCapacity = 0
@@ -84,7 +85,7 @@ final class Intake: Sendable {
         state.withLockedValue { state in
             guard let known = state.channel(channel.number), known.epoch == channel.epoch else { return (false, false) }
             for tag in tags { state.settle(tag, settlement, on: channel) }
-            if settlement == .acknowledge, state.isFlushScheduled, state.settledCount < known.threshold ?? 1 {
+            if settlement == .acknowledge, state.isLookDue, state.settledCount < known.threshold ?? 1 {
                 return (true, false)
             }
             return (true, state.takeWake())
@@ -109,8 +110,8 @@ final class Intake: Sendable {
     }
 
     /// Notes whether the event loop will look soon of its own.
-    func setFlushScheduled(_ isScheduled: Bool) {
-        state.withLockedValue { $0.isFlushScheduled = isScheduled }
+    func setLookDue(_ isDue: Bool) {
+        state.withLockedValue { $0.isLookDue = isDue }
     }
 
     // MARK: Memory

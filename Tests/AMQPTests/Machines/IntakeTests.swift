@@ -81,7 +81,7 @@ import Testing
         prefetch: [UInt16], free: Int
     ) {
         intake.apply([.opened(channel)] + prefetch.map { .consumes(channel.number, prefetch: $0) })
-        intake.setFlushScheduled(true)
+        intake.setLookDue(true)
         for tag in 0..<free {
             #expect(intake.settle([UInt64(tag + 1)], .acknowledge, on: channel) == (true, false))
         }
@@ -94,12 +94,17 @@ import Testing
         open(prefetch: 1000)
         #expect(intake.settle([1], .acknowledge, on: channel) == (true, true))
         _ = intake.drain()
-        intake.setFlushScheduled(true)
+        intake.setLookDue(true)
         #expect(intake.settle([2], .acknowledge, on: channel) == (true, false))
         #expect(intake.settle([3], .nack(requeue: true), on: channel) == (true, true))
-        intake.setFlushScheduled(false)
+        intake.setLookDue(false)
         _ = intake.drain()
         #expect(intake.settle([4], .acknowledge, on: channel) == (true, true))
+    }
+
+    @Test func `a publish never waits for a look`() throws {
+        intake.setLookDue(true)
+        #expect(try intake.publish(batch(.test())) == (true, true))
     }
 
     @Test func `a message that cannot be encoded leaves a batch as it was`() throws {
