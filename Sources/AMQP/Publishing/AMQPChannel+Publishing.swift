@@ -50,7 +50,7 @@ extension AMQPChannel {
 
     private static let cancelled = AMQPError(.cancelled, "the task was cancelled; nothing was sent")
 
-    /// What is handed over at once has to fit into one buffer, which ends at 4 GiB; no broker takes such a message anyway.
+    /// What is published at once is in memory twice; no broker takes such a message anyway.
     private static func refusal(ofBytes count: Int) -> AMQPError? {
         guard count > 1 << 30 else { return nil }
         return AMQPError(
@@ -93,16 +93,17 @@ extension AMQPChannel {
         func waiter(_ index: Int) -> PublishWaiter {
             PublishWaiter(id: waiterID, target: .batch(outcomes, index: index))
         }
+        let refusal = Self.refusal(ofBytes: messages.reduce(0) { $0 + $1.body.count })
         var failures: [(PublishWaiter, AMQPError)] = []
         var rest = messages[...]
         while !rest.isEmpty {
             let part = Self.part(of: rest)
             rest = rest[part.messages.endIndex...]
-            var batch = PublicationBatch(using: connection.core.spare(min(part.byteCount, 1 << 30)), count: part.messages.count)
+            var batch = PublicationBatch(using: connection.core.spare(refusal == nil ? part.byteCount : 0), count: part.messages.count)
             var encoded: [Int] = []
             for index in part.messages.indices {
                 do throws(AMQPError) {
-                    if let refusal = Self.refusal(ofBytes: messages[index].body.count) { throw refusal }
+                    if let refusal { throw refusal }
                     try batch.append(
                         messages[index], on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms,
                         waiter(index), deadline: deadline)
