@@ -73,6 +73,17 @@ extension PrivateBroker {
         try await manage(.DELETE, "/api/users/\(percentEncoded(name))", accepting: 404)
     }
 
+    /// The quorum queues whose leader the node does not know: nothing can be published to them or consumed.
+    func leaderlessQueues(in virtualHost: String = "/") async throws -> [String] {
+        struct Queue: Decodable {
+            let name: String
+            let type: String?
+            let leader: String?
+        }
+        let queues: [Queue] = try await ask("/api/queues/\(percentEncoded(virtualHost))?columns=name,type,leader")
+        return queues.filter { $0.type == "quorum" && ($0.leader ?? "").isEmpty }.map(\.name).sorted()
+    }
+
     /// The queues of a virtual host.
     public func queues(in virtualHost: String = "/") async throws -> [QueueSummary] {
         let columns = "name,messages,messages_ready,messages_unacknowledged,consumers"

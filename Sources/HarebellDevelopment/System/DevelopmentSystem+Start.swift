@@ -32,8 +32,21 @@ extension DevelopmentSystem {
             // Consumers are counted by the broker and readiness by the service: there is nothing to be told by.
             try await Task.sleep(for: .milliseconds(100))
         } while ContinuousClock.now < end
+        let lost = (try? await running.broker.leaderlessQueues()) ?? []
         throw DevelopmentError(
-            .startFailed, "not ready within \(limit): \(missing.joined(separator: ", ")); their output says why")
+            .startFailed,
+            "not ready within \(limit): \(missing.joined(separator: ", ")); \(Self.advice(leaderless: lost))")
+    }
+
+    /// What to do about services that do not become ready.
+    static func advice(leaderless queues: [String]) -> String {
+        guard let first = queues.first else { return "their output says why" }
+        let rest = queues.count == 1 ? "has" : "and \(queues.count - 1) other queues have"
+        return """
+            the broker's queue \(first) \(rest) no leader, as happens to RabbitMQ 3.10 when it is killed or loses power \
+            just after they were declared. To start anew, without what earlier runs kept:
+              harebell dev --reset
+            """
     }
 
     private func missingServices(_ running: Running) async -> [String] {
