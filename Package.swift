@@ -52,6 +52,7 @@ let package = Package(
         .executable(name: "partner-worker", targets: ["PartnerWorker"]),
         .executable(name: "example-subscriber", targets: ["ExampleSubscriber"]),
         .executable(name: "amqp-fuzz", targets: ["AMQPFuzz"]),
+        .executable(name: "amqp-stress", targets: ["AMQPStress"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -144,14 +145,17 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "CHeap", path: "Tests/CHeap"),
         .target(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
         .executableTarget(
             name: "AMQPFuzz", dependencies: ["AMQP", "CLibFuzzer"], path: "Tests/AMQPFuzz", exclude: ["Corpus"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "AMQPStress", dependencies: ["AMQP", logging] + nio, path: "Tests/AMQPStress", swiftSettings: strict),
         .testTarget(
             name: "AMQPTests",
             dependencies: [
-                "AMQP", "TestSupport", logging, nioSSL,
+                "AMQP", "CHeap", "HarebellDevelopment", "TestSupport", logging, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),

@@ -125,6 +125,16 @@ struct ChannelMachine: Sendable {
         closeWaiters.removeAll { isGivenUp($0.id, $0.deadline) }
     }
 
+    /// Gives up the publishes of one call.
+    mutating func abandonPublishes(of waiterID: UInt64, _ error: AMQPError, _ out: inout Output) {
+        let waiters = confirms.abandonCall {
+            $0.id == waiterID
+        } isFirst: {
+            $0.isFirstOfItsCall
+        }
+        for waiter in waiters { out.complete(waiter, error) }
+    }
+
     private mutating func cancelUnwanted(_ tag: String, _ out: inout Output) {
         if let index = consumerIndex(tag) { consumers[index].queue = nil }
         guard !isClosing else { return }
@@ -174,6 +184,8 @@ struct ChannelMachine: Sendable {
         case .basicNack(let tag, let multiple): try confirm(tag, multiple, isAck: false, &out)
         case .basicCancel(let tag): brokerCancelled(tag, &out)
         case .channelFlow(let active):
+            // Nothing is sent on a channel after its close (AMQP 0-9-1 §1.5.2.5), and no content that could be stopped.
+            if isClosing { return active ? .flow(isActive: true) : .stays }
             out.send(.channelFlowOK(active: active), channel: number)
             return .flow(isActive: active)
         case .reply(let reply, let kind): try answer(reply, kind, &out)

@@ -94,9 +94,16 @@ public final class AMQPConnection: Sendable {
         } onCancel: {
             core.perform { $0.cancelCall(id, on: nil) }
         }
-        _ = try result.get()
         guard let channel = opened.withLockedValue({ $0 }) else {
+            _ = try result.get()
             throw AMQPError(.closed, "the channel was not opened")
+        }
+        do throws(AMQPError) {
+            _ = try result.get()
+        } catch {
+            // No handle will ask why it ended.
+            core.perform { $0.forget(channel) }
+            throw error
         }
         return AMQPChannel(channel, on: self, hasConfirms: confirms)
     }

@@ -124,6 +124,7 @@ extension ConnectionMachine {
             flushAcknowledgements()
             out.send(.connectionClose(ClosePayload(code: 200, text: "closed by the client")), channel: 0)
             phase = .closing
+            channelChanges.append(.allEnded)
         case .start, .tune, .openOK:
             finish(nil)
             return out.effects.append(.closed(waiter, nil))

@@ -125,17 +125,22 @@ extension ConnectionMachine {
 
     /// The task that waits for a publish, or a batch of them, was cancelled.
     mutating func cancelPublish(_ waiterID: UInt64, on id: ChannelID) {
-        abandonGated(AMQPError(.cancelled, "the task was cancelled; the message was not sent")) {
+        let gated = abandonGated(AMQPError(.cancelled, "the task was cancelled; the message was not sent")) {
             $0.publication.waiter.id == waiterID
         }
-        guard let index = index(of: id) else { return }
+        // When the first waited for the gate, so did all.
+        guard gated.first?.isFirstOfItsCall != true, let index = index(of: id) else { return }
         let error = AMQPError(.cancelled, "the task was cancelled; whether the message was stored is unknown")
-        channels[index]?.abandon(error, &out) { id, _ in id == waiterID }
+        channels[index]?.abandonPublishes(of: waiterID, error, &out)
     }
 
-    mutating func abandonGated(_ error: AMQPError, where isGivenUp: (Gated) -> Bool) {
-        guard gated.contains(where: isGivenUp) else { return }
-        for entry in gated where isGivenUp(entry) { out.complete(entry.publication.waiter, error) }
+    /// Gives up publishes that wait for the gate; returns who waited for them.
+    @discardableResult
+    mutating func abandonGated(_ error: AMQPError, where isGivenUp: (Gated) -> Bool) -> [PublishWaiter] {
+        let waiters = gated.filter(isGivenUp).map(\.publication.waiter)
+        guard !waiters.isEmpty else { return [] }
         gated.removeAll(where: isGivenUp)
+        for waiter in waiters { out.complete(waiter, error) }
+        return waiters
     }
 }

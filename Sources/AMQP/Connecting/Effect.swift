@@ -48,8 +48,11 @@ struct Output: Sendable {
     /// Writes a method whose arguments are known to fit.
     mutating func send(_ method: OutboundMethod, channel: UInt16) {
         let before = frames.batch.readableBytes
+        // The answer to the peer's close, when it crosses ours, is all that may follow (AMQP 0-9-1 §1.4.2.2).
+        if case .connectionCloseOK = method { frames.isSealed = false }
         do {
             try frames.write(method, channel: channel)
+            frames.isSealed = frames.isSealed || method.isGoodbye
             unsentAnswers += frames.batch.readableBytes - before
         } catch {
             effects.append(.log(.error, "a method could not be encoded: \(error)"))
@@ -70,6 +73,15 @@ extension Effect {
         case .deliver(let queue, let messages): queue.push(messages)
         case .finish(let queue, let error): queue.finish(error)
         case .log: break
+        }
+    }
+}
+
+extension OutboundMethod {
+    fileprivate var isGoodbye: Bool {
+        switch self {
+        case .connectionClose, .connectionCloseOK: true
+        default: false
         }
     }
 }

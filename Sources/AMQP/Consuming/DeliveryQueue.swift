@@ -101,6 +101,9 @@ final class DeliveryQueue: Sendable {
         }
     }
 
+    /// How many tasks wait for a delivery.
+    var waitingCount: Int { state.withLockedValue { $0.waiting.count } }
+
     private static let cancelled = AMQPError(.cancelled, "the task that waited for a delivery was cancelled")
 
     private static func take(_ state: inout State, upTo limit: Int) -> Next? {

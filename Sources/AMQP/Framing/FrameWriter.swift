@@ -9,6 +9,8 @@ struct FrameWriter: Sendable {
     private(set) var batch = ByteBuffer()
     /// The negotiated frame size.
     var frameMax = Int(CodecLimits.minimumFrameMax)
+    /// Whether the goodbye was said: no method may follow it, and none is written.
+    var isSealed = false
 
     init() {}
 
@@ -42,6 +44,7 @@ struct FrameWriter: Sendable {
     }
 
     mutating func write(_ method: OutboundMethod, channel: UInt16) throws(AMQPError) {
+        guard !isSealed else { return }
         let measure = try method.measure()
         let most = frameMax - FrameScanner.overhead - 4
         guard measure.encoded - 48 <= most else { throw Self.tooBig("the method's arguments", measure.encoded, most) }

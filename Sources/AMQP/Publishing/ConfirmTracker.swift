@@ -114,6 +114,25 @@ struct ConfirmTracker<Waiter: Sendable>: Sendable {
         return waiters
     }
 
+    /// Takes the waiters of one call, whose messages follow one another; their publishes stay, to keep the numbering.
+    ///
+    /// The latest are looked at first: calls are mostly given up soon, and many at once must not cost their square.
+    mutating func abandonCall(
+        where isMeant: (Waiter) -> Bool, isFirst: (Waiter) -> Bool
+    ) -> [Waiter] {
+        var waiters: [Waiter] = []
+        for index in entries.indices.reversed() {
+            guard let waiter = entries[index].waiter, isMeant(waiter) else {
+                if waiters.isEmpty || entries[index].isResolved { continue }
+                break
+            }
+            entries[index].waiter = nil
+            waiters.append(waiter)
+            if isFirst(waiter) { break }
+        }
+        return waiters.reversed()
+    }
+
     /// Takes all waiters, for the channel is gone and what became of their messages is unknown.
     mutating func removeAll() -> [Waiter] {
         let waiters = entries.compactMap(\.waiter)

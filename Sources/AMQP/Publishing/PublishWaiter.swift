@@ -9,6 +9,11 @@ struct PublishWaiter: Sendable {
     /// Identifies the publish, or the batch, for its cancellation.
     var id: UInt64
     var target: Target
+
+    /// Whether no message of the same call was sent before.
+    var isFirstOfItsCall: Bool {
+        if case .batch(_, let index) = target { index == 0 } else { true }
+    }
 }
 
 /// The outcomes of messages published together; its task is resumed when the last is known.

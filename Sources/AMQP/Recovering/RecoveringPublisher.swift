@@ -155,13 +155,19 @@ final class RecoveringPublisher: Sendable {
     /// Publishes on a channel until it ends; one whose messages are nacked is left, after a delay.
     private func attach(_ channel: AMQPChannel, leavingAfter delay: Duration) async -> AMQPError? {
         let nacked = Alarm()
-        change { state in
+        let sent = change { state in
+            guard !state.isClosed else { return nil }
             state.channel = channel
             state.nacked = nacked
             state.settled = nil
             state.generation += 1
             state.messages.ready()
             return send(&state)
+        }
+        guard sent != nil else {
+            // Closed while the channel was being opened: nobody else knows of it.
+            await channel.close()
+            return nil
         }
         return await withTaskGroup(of: Void.self, returning: AMQPError?.self) { group in
             group.addTask {
@@ -200,6 +206,7 @@ final class RecoveringPublisher: Sendable {
         }
         for alarm in due { alarm.ring() }
         for entry in culprits { entry.continuation.resume(error) }
+        for alarm in due { alarm.ring() }
         return culprits
     }
 }

@@ -66,4 +66,32 @@ import Testing
         #expect(test.sent().count { $0.method == [60, 30] } == count)
         #expect(!test.machine.isOver)
     }
+
+    @Test func `after our goodbye nothing is sent but the answer to the broker's`() {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        let deadline = test.now + .seconds(5)
+        test.perform { $0.close(.closure { _ in }, deadline: deadline) }
+        #expect(test.sent().map(\.method) == [[10, 50]])
+        test.receive(Bytes.method(id.number, 20, 20, [0]))
+        test.receive(Bytes.close(404, "NOT_FOUND", on: id.number))
+        #expect(test.sent().isEmpty)
+        var violated = test
+        violated.receive(Bytes.frame(9, 0, []))
+        #expect(violated.sent().isEmpty)
+        test.receive(Bytes.close(320, "CONNECTION_FORCED"))
+        #expect(test.sent().map(\.method) == [[10, 51]])
+    }
+
+    @Test func `a channel that is being closed answers no flow, and stops nobody`() {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        let other = test.openChannel()
+        test.perform { $0.closeChannel(id, nil) }
+        #expect(test.sent().map(\.method) == [[20, 40]])
+        test.receive(Bytes.method(id.number, 20, 20, [0]))
+        #expect(test.sent().isEmpty)
+        _ = test.publish(.test(), on: other)
+        #expect(test.sent().first?.method == [60, 40])
+    }
 }

@@ -121,6 +121,36 @@ import Testing
         #expect(log.outcomes == [1: [.confirmed], 3: [.confirmed]])
     }
 
+    @Test func `a call that is given up takes all of its messages, and only those`() {
+        let log = Log()
+        log.publish(1..<6)
+        log.confirm(3)
+        let abandoned = log.tracker.abandonCall {
+            (2...4).contains($0)
+        } isFirst: {
+            $0 == 2
+        }
+        #expect(abandoned == [2, 4])
+        log.confirm(5, multiple: true)
+        #expect(log.outcomes == [1: [.confirmed], 3: [.confirmed], 5: [.confirmed]])
+    }
+
+    @Test func `giving up what was published last does not look at everything before it`() {
+        let log = Log()
+        var looks = 0
+        for number in 1..<2000 {
+            log.publish(number..<number + 1)
+            let abandoned = log.tracker.abandonCall {
+                looks += 1
+                return $0 == number
+            } isFirst: { _ in
+                true
+            }
+            #expect(abandoned == [number])
+        }
+        #expect(looks == 1999)
+    }
+
     @Test func `the end of the channel leaves every waiter to be told once`() {
         let log = Log()
         log.publish(1..<4)
