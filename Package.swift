@@ -145,6 +145,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "CHeap", path: "Tests/CHeap"),
         .target(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
         .executableTarget(
             name: "AMQPFuzz", dependencies: ["AMQP", "CLibFuzzer"], path: "Tests/AMQPFuzz", exclude: ["Corpus"],
@@ -154,7 +155,7 @@ let package = Package(
         .testTarget(
             name: "AMQPTests",
             dependencies: [
-                "AMQP", "TestSupport", logging, nioSSL,
+                "AMQP", "CHeap", "HarebellDevelopment", "TestSupport", logging, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
