@@ -73,15 +73,20 @@ extension PrivateBroker {
         try await manage(.DELETE, "/api/users/\(percentEncoded(name))", accepting: 404)
     }
 
-    /// The quorum queues whose leader the node does not know: nothing can be published to them or consumed.
+    /// The quorum queues that no leader serves: nothing can be published to them or consumed.
+    ///
+    /// The leader that the node names may be one of before its restart. A queue's state is what a living leader reports,
+    /// which takes up to five seconds after the start.
     func leaderlessQueues(in virtualHost: String = "/") async throws -> [String] {
         struct Queue: Decodable {
             let name: String
             let type: String?
             let leader: String?
+            let state: String?
         }
-        let queues: [Queue] = try await ask("/api/queues/\(percentEncoded(virtualHost))?columns=name,type,leader")
-        return queues.filter { $0.type == "quorum" && ($0.leader ?? "").isEmpty }.map(\.name).sorted()
+        let queues: [Queue] = try await ask("/api/queues/\(percentEncoded(virtualHost))?columns=name,type,leader,state")
+        return queues.filter { $0.type == "quorum" && (($0.leader ?? "").isEmpty || $0.state == nil) }
+            .map(\.name).sorted()
     }
 
     /// The queues of a virtual host.

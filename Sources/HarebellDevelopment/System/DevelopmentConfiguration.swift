@@ -16,6 +16,11 @@ public struct DevelopmentConfiguration: Sendable {
     public var environment: [String: [String: String]] = [:]
     /// How long a service may take to stop.
     public var grace: Duration = .seconds(6)
+    /// How long the broker may take to stop in order; then it is killed.
+    ///
+    /// RabbitMQ 3.10 writes the register of its quorum queues up to three seconds late, and one that is killed before has
+    /// lost those it declared last.
+    public var brokerGrace: Duration = .seconds(15)
 
     /// A system that keeps its state in `directory`.
     public init(directory: String = ".harebell/dev") {

@@ -117,7 +117,7 @@ public final class DevelopmentSystem: Sendable {
         send(.brokerStarting)
         let began = ContinuousClock.now
         let broker = try await PrivateBroker.start(in: directory.folder(StateDirectory.broker), logger: logger)
-        teardown.add { await broker.stop() }
+        teardown.add { [configuration] in await broker.stop(grace: configuration.brokerGrace) }
         brokerStarted.yield()
         send(.brokerReady(address: broker.address, took: .now - began))
         try await applyTopology(on: broker)

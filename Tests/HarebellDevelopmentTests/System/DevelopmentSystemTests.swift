@@ -95,6 +95,32 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(2)))
+    func `a system that is stopped as soon as its queues are declared has all of them when it starts again`()
+        async throws
+    {
+        try await withTemporaryDirectory { directory in
+            let configuration = try Self.configuration(directory)
+            for isFirst in [true, false] {
+                let system = DevelopmentSystem(configuration, logger: quietLogger)
+                let events = system.events()
+                let running = Task { try await system.run {} }
+                for await event in events {
+                    if case .serviceStarted = event { break }
+                }
+                if !isFirst {
+                    let broker = try system.broker
+                    try await eventually("every queue is served by a leader", within: .seconds(20)) {
+                        try await broker.leaderlessQueues().isEmpty
+                    }
+                    #expect(try await broker.queues().count > 20)
+                }
+                running.cancel()
+                _ = await running.result
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `a missing executable is said before anything is started`() async throws {
         try await withTemporaryDirectory { directory in
