@@ -28,7 +28,7 @@ private struct Signalled: Service {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Signals` {
+@Suite(.timeLimit(.minutes(1))) struct SignalExitTests {
     private static func run(_ services: [any Service], arguments: [String] = []) async throws {
         let host = try await Host(
             service: "email", options: try HostOptions.parse(arguments), environment: [:],

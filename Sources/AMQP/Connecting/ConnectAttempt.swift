@@ -134,6 +134,8 @@ final class ConnectAttempt: Sendable {
                 })
             let made = ConnectionCore(machine, eventLoop: channel.eventLoop, logger: logger)
             core.withLockedValue { $0 = made }
+            // An address that refuses never tells the waiter, which holds what holds it.
+            channel.closeFuture.whenComplete { _ in core.withLockedValue { $0 = nil } }
             latest.withLockedValue { $0 = made }
             if let tls { try channel.pipeline.syncOperations.addHandler(tls.handler(for: host)) }
             let handler = ConnectionHandler(core: made, host: host, tls: tls)

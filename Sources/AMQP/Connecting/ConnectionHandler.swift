@@ -21,6 +21,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var timer: Scheduled<Void>?
     private var armed: NIODeadline?
     private var transportError: AMQPError?
+    /// Whether TCP ever connected: of several addresses of a name some may refuse, and theirs is not the connection's end.
+    private var wasActive = false
     private var pacing = ReadPacing()
     private var isReadWanted = false
     private let host: AMQPConfiguration.Host
@@ -34,10 +36,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive, tls == nil { begin() }
+        wasActive = context.channel.isActive
+        if wasActive, tls == nil { begin() }
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        wasActive = true
         if tls == nil { begin() }
         context.fireChannelActive()
     }
@@ -107,7 +111,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        core.perform(isOnLoop: true) { $0.disconnected(transportError) }
+        if wasActive { core.perform(isOnLoop: true) { $0.disconnected(transportError) } }
         timer?.cancel()
         timer = nil
         self.context = nil

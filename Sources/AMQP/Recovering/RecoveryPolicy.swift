@@ -37,7 +37,10 @@ public struct RecoveryPolicy: Sendable, Hashable {
         // What is no number counts as the least, and more than a thousand reaches any maximum soon enough.
         let factor = multiplier > 1 ? min(multiplier, 1000) : 1
         if factor > 1 {
-            for _ in 1..<max(failures, 1) where delay < maximumDelay { delay = delay * factor }
+            for _ in 1..<max(failures, 1) {
+                guard delay < maximumDelay else { break }
+                delay = delay * factor
+            }
         }
         delay = min(delay, maximumDelay)
         if isRefused { delay = max(delay, refusedDelay) }

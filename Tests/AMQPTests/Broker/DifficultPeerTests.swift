@@ -1,8 +1,17 @@
+import Logging
 import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 import TestSupport
 import Testing
 
 @testable import AMQP
+
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
 
 @Suite(.timeLimit(.minutes(3))) struct `Difficult peers` {
     @Test func `a mute host makes way for the next within the deadline`() async throws {
@@ -19,11 +28,71 @@ import Testing
     }
 
     @Test func `a host that refuses connections is named`() async throws {
-        let port = try await withScriptedBroker { broker, _ in broker.port }
+        let (socket, port) = try Self.silentPort()
+        defer { close(socket) }
         let configuration = AMQPConfiguration(hosts: [.init(name: "127.0.0.1", port: port)])
         let error = await failure { _ = try await AMQPConnection.connect(configuration, logger: quietLogger) }
         #expect(error?.code == .connectionFailed)
-        #expect(error?.message.contains("\(port)") == true)
+        #expect(error?.message.contains("\(port)") == true, "\(String(describing: error))")
+    }
+
+    /// A port that is taken, so that no other test gets it, and on which nobody listens.
+    private static func silentPort() throws -> (socket: Int32, port: Int) {
+        #if canImport(Darwin)
+            let kind = SOCK_STREAM
+        #else
+            let kind = Int32(SOCK_STREAM.rawValue)
+        #endif
+        let taken = socket(AF_INET, kind, 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(taken, $0, length) == 0 ? getsockname(taken, $0, &length) : -1
+            }
+        }
+        try #require(taken >= 0 && status == 0, "errno \(errno)")
+        return (taken, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    @Test func `of a name's addresses those that refuse make way for the next`() async throws {
+        let (socket, refusing) = try Self.silentPort()
+        defer { close(socket) }
+        try await withScriptedBroker { broker, configuration in
+            let addresses = try [refusing, refusing, broker.port].map {
+                try SocketAddress(ipAddress: "127.0.0.1", port: $0)
+            }
+            for _ in 1...30 {
+                let core = try await ConnectAttempt(
+                    configuration, host: .init(name: "broker.example"), tls: nil, logger: quietLogger,
+                    resolver: FixedResolver(addresses: addresses)
+                ).run()
+                core.perform { $0.close(.closure { _ in }, deadline: .now() + .seconds(5)) }
+            }
+            let lonely = await failure {
+                _ = try await ConnectAttempt(
+                    configuration, host: .init(name: "broker.example", port: 5672), tls: nil, logger: quietLogger,
+                    resolver: FixedResolver(addresses: Array(addresses.dropLast()))
+                ).run()
+            }
+            #expect(lonely?.message == "broker.example:5672 cannot be reached")
+        }
+    }
+
+    @Test func `nothing is kept of a host that refuses`() async throws {
+        let (socket, port) = try Self.silentPort()
+        defer { close(socket) }
+        let configuration = AMQPConfiguration(hosts: [.init(name: "127.0.0.1", port: port)])
+        weak var kept: TokenLogHandler.Token?
+        for _ in 1...10 {
+            let token = TokenLogHandler.Token()
+            kept = token
+            let logger = Logger(label: "token") { _ in TokenLogHandler(token: token) }
+            _ = await failure { _ = try await AMQPConnection.connect(configuration, logger: logger) }
+        }
+        try await eventually("the attempt is gone") { kept == nil }
     }
 
     @Test func `a name that does not resolve is a failed connection`() async {
@@ -170,4 +239,36 @@ import Testing
             }
         }
     }
+}
+
+/// Answers at once.
+private final class FixedResolver: Resolver, Sendable {
+    let addresses: [SocketAddress]
+
+    init(addresses: [SocketAddress]) { self.addresses = addresses }
+
+    private func answer(_ addresses: [SocketAddress]) -> EventLoopFuture<[SocketAddress]> {
+        MultiThreadedEventLoopGroup.singleton.next().makeSucceededFuture(addresses)
+    }
+
+    func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { answer(addresses) }
+
+    func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { answer([]) }
+
+    func cancelQueries() {}
+}
+
+/// Keeps a token as long as somebody keeps the logger.
+private struct TokenLogHandler: LogHandler {
+    final class Token: Sendable {}
+    let token: Token
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.critical
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {}
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import AMQP
 
 /// Floods: each in a process of its own, whose memory is its alone, one at a time, for each takes all the cores it gets.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Floods` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct FloodExitTests {
     /// No flood may take the process beyond this.
     static let mostMebibytes = 256
 
@@ -169,7 +169,7 @@ func underFlood(
         let flooded = broker.floodedBytes.withLockedValue { $0 } >> 20
         print("flood: \(flooded) MiB received, at most \(peakResidentMebibytes()) MiB held")
     }
-    #expect(peakResidentMebibytes() < `Floods`.mostMebibytes)
+    #expect(peakResidentMebibytes() < FloodExitTests.mostMebibytes)
 }
 
 func leaveAnUnreadingPeer(_ questions: [UInt8]) async throws {

@@ -6,12 +6,12 @@ import Testing
 
 /// A channel error that names no message makes suspects of all; what happens to one of them is nothing to the others.
 @Suite(.timeLimit(.minutes(2))) struct `Suspects of a channel error` {
-    /// Refuses the channel at its third publish, then leaves the first publish of the next channel without an answer.
+    /// Refuses the channel at its third publish, then leaves the first message without an answer.
     private static func script() -> Reaction.Script {
         let hasRefused = NIOLockedValueBox(false)
         return Reaction.wellBehaved(until: .publish) { call in
             hasRefused.withLockedValue { hasRefused in
-                if hasRefused { return call.publishNumber == 1 ? .nothing : Reaction.wellBehaved(call) }
+                if hasRefused { return call.exchange == "m1" ? .nothing : Reaction.wellBehaved(call) }
                 guard call.publishNumber == 3 else { return .nothing }
                 hasRefused = true
                 return .send(BrokerBytes.close(406, "PRECONDITION_FAILED - odd", on: call.channel))
@@ -31,9 +31,8 @@ import Testing
                 var tasks: [Task<AMQPError?, Never>] = []
                 for number in 1...3 {
                     let deadline = number == 1 ? firstDeadline : .seconds(60)
-                    tasks.append(
-                        Task { await failure { try await client.publish(.test(id: "m\(number)"), deadline: deadline) } }
-                    )
+                    let message = OutgoingMessage.test(exchange: "m\(number)")
+                    tasks.append(Task { await failure { try await client.publish(message, deadline: deadline) } })
                     try await eventually("publish \(number) came") { published() == number }
                 }
                 try await eventually("the first came again") { published() == 4 }

@@ -86,27 +86,6 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
-    func `kill -9 of the process that holds a node ends node and port mapper and removes their files`() async throws {
-        let result = await #expect(
-            processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]
-        ) {
-            let directory = try TemporaryDirectory.make(prefix: "harebell-lifeline")
-            let broker = try await PrivateBroker.start(in: directory, management: false, logger: quietLogger)
-            print("held \(directory) \(broker.processID ?? 0) \(broker.epmdProcessID)")
-            fflush(nil)
-            kill(getpid(), SIGKILL)
-        }
-        let output = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
-        let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("held ") }).split(separator: " ")
-        let (directory, pids) = (String(line[1]), line[2...].compactMap { Int32($0) })
-        #expect(pids.count == 2)
-        for pid in pids {
-            try await eventually("the end of process \(pid)") { ProcessTable.members(ofSession: pid).isEmpty }
-        }
-        try await eventually("the directory's removal") { access(directory, F_OK) != 0 }
-    }
-
     @Test func `a missing rabbitmq-server is an error that says how to install it`() {
         let error = #expect(throws: DevelopmentError.self) {
             try BrokerInstallation.locate(environment: [:], packaged: [])
@@ -156,5 +135,28 @@ import Testing
         }
         let broker = try await TestBroker.shared()
         await #expect(throws: DevelopmentError.self) { try await broker.queues(in: name) }
+    }
+}
+
+@Suite struct PrivateBrokerExitTests {
+    @Test(.timeLimit(.minutes(2)))
+    func `kill -9 of the process that holds a node ends node and port mapper and removes their files`() async throws {
+        let result = await #expect(
+            processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]
+        ) {
+            let directory = try TemporaryDirectory.make(prefix: "harebell-lifeline")
+            let broker = try await PrivateBroker.start(in: directory, management: false, logger: quietLogger)
+            print("held \(directory) \(broker.processID ?? 0) \(broker.epmdProcessID)")
+            fflush(nil)
+            kill(getpid(), SIGKILL)
+        }
+        let output = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
+        let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("held ") }).split(separator: " ")
+        let (directory, pids) = (String(line[1]), line[2...].compactMap { Int32($0) })
+        #expect(pids.count == 2)
+        for pid in pids {
+            try await eventually("the end of process \(pid)") { ProcessTable.members(ofSession: pid).isEmpty }
+        }
+        try await eventually("the directory's removal") { access(directory, F_OK) != 0 }
     }
 }

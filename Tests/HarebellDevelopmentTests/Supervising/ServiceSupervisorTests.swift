@@ -15,7 +15,7 @@ import Testing
     }
 
     /// Events one by one.
-    private struct Reader: Sendable {
+    fileprivate struct Reader: Sendable {
         let stream: AsyncStream<ServiceEvent>
 
         func next() async -> ServiceEvent? {
@@ -31,7 +31,7 @@ import Testing
     ) async throws -> [ServiceEvent] {
         let backoff = RestartBackoff(first: .milliseconds(10), longest: .milliseconds(40))
         let supervisor = ServiceSupervisor(services, backoff: backoff, grace: grace)
-        let events = Reader(stream: supervisor.events())
+        let events = ServiceSupervisorTests.Reader(stream: supervisor.events())
         let running = Task { await supervisor.run() }
         do {
             try await body(supervisor, events)
@@ -140,7 +140,9 @@ import Testing
             }
         }
     }
+}
 
+@Suite struct SupervisorExitTests {
     @Test(.timeLimit(.minutes(1)))
     func `programs end with the process that supervises them, kill -9 included`() async throws {
         let result = await #expect(processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]) {
@@ -148,7 +150,7 @@ import Testing
                 name: "x", executable: "/bin/sh", arguments: ["-c", "sleep 600 & echo $$ $!; wait"],
                 environment: ["PATH": "/usr/bin:/bin"])
             let supervisor = ServiceSupervisor([service])
-            let events = Reader(stream: supervisor.events())
+            let events = ServiceSupervisorTests.Reader(stream: supervisor.events())
             let running = Task { await supervisor.run() }
             while let event = await events.next() {
                 guard case .line(_, let text) = event else { continue }

@@ -44,11 +44,6 @@ import Testing
         #expect(error.description.count < 300)
     }
 
-    @Test func `an invalid name in source code stops the process`() async {
-        await #expect(processExitsWith: .failure) { _ = EventType(stringLiteral: "nodot") }
-        await #expect(processExitsWith: .failure) { _ = ServiceName(stringLiteral: "a.b") }
-    }
-
     @Test func `foreign names are taken as they are`() {
         #expect(EventType(unchecked: "Com.Example/Thing").rawValue == "Com.Example/Thing")
         #expect(ServiceName(unchecked: "urn:x").rawValue == "urn:x")
@@ -65,5 +60,12 @@ import Testing
         #expect(try decoder.decode([EventType].self, from: Data(#"["loan.paid-out"]"#.utf8)) == [type])
         #expect(try decoder.decode([ServiceName].self, from: Data(#"["email"]"#.utf8)) == [service])
         #expect(try decoder.decode([EventID].self, from: Data(#"["x"]"#.utf8)) == [EventID("x")])
+    }
+}
+
+@Suite struct NameExitTests {
+    @Test func `an invalid name in source code stops the process`() async {
+        await #expect(processExitsWith: .failure) { _ = EventType(stringLiteral: "nodot") }
+        await #expect(processExitsWith: .failure) { _ = ServiceName(stringLiteral: "a.b") }
     }
 }
