@@ -36,7 +36,10 @@ struct DevRunCommand: AsyncParsableCommand {
         let isComplete = try await Self.untilSignal {
             try await withThrowingTaskGroup(of: Bool?.self) { tasks in
                 tasks.addTask {
-                    for await event in events { report.show(event) }
+                    for await event in events {
+                        report.show(event)
+                        if noDemo, case .ready(let payoutURL) = event { report.showNextSteps(payoutURL: payoutURL) }
+                    }
                     return nil
                 }
                 tasks.addTask { try await run(system, report) }
@@ -56,10 +59,12 @@ struct DevRunCommand: AsyncParsableCommand {
 
     private func run(_ system: DevelopmentSystem, _ report: DevelopmentReport) async throws -> Bool {
         try await system.run {
-            let result = noDemo ? nil : try await system.runDemo()
-            if let result { report.show(result) }
-            guard !exitAfterDemo else { return result?.isComplete ?? false }
-            report.showNextSteps(payoutURL: try system.payoutURL)
+            if !noDemo {
+                let result = try await system.runDemo()
+                report.show(result)
+                guard !exitAfterDemo else { return result.isComplete }
+                report.showNextSteps(payoutURL: try system.payoutURL)
+            }
             // Until a signal cancels it.
             while true { try await Task.sleep(for: .seconds(3_600)) }
         }
