@@ -22,6 +22,7 @@ public final class RabbitMQTransport: Transport {
     public let publishDeadline: Duration
     let publishing: AMQPClient
     let consuming: AMQPClient
+    let suspicion: Suspicion
     let origin: ProcessOrigin
     let logger: Logger
     private let jobs: AsyncStream<Job>
@@ -41,10 +42,21 @@ public final class RabbitMQTransport: Transport {
     ///   - publishDeadline: How long an event may take to be confirmed, with all repetitions; what the broker's outages
     ///     may last before a publisher is told. A handler is told in time to be retried, so keep it below its timeout.
     ///   - logger: Where the transport says what happens to its connections.
-    public init(
+    public convenience init(
         configuration: AMQPConfiguration, topology: TopologyOptions = .init(), service: ServiceName? = nil,
         version: String = "", publishDeadline: Duration = .seconds(30), logger: Logger
     ) {
+        self.init(
+            configuration: configuration, topology: topology, service: service, version: version,
+            publishDeadline: publishDeadline, suspicion: Suspicion(), logger: logger)
+    }
+
+    /// Describes a transport whose suspects wait for another time than usual.
+    package init(
+        configuration: AMQPConfiguration, topology: TopologyOptions, service: ServiceName?, version: String = "",
+        publishDeadline: Duration = .seconds(30), suspicion: Suspicion, logger: Logger
+    ) {
+        self.suspicion = suspicion
         self.topology = topology
         self.publishDeadline = publishDeadline
         self.logger = logger
@@ -133,7 +145,7 @@ public final class RabbitMQTransport: Transport {
             try await apply(wanted, with: consuming, named: description.service.rawValue)
         }
         let endpoint = RabbitMQEndpoint(description: description, topology: wanted, transport: self)
-        endpoint.start(on: submit)
+        submit.yield { await endpoint.run() }
         return endpoint
     }
 

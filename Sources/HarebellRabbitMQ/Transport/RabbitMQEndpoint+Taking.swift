@@ -1,0 +1,187 @@
+import AMQP
+import Harebell
+import Logging
+
+/// Takes messages from both queues, many at a time, or one when it may be deadly.
+///
+/// ```
+///             a message that is no suspect, or none
+///   ┌──────────────────────────────────────────────────────┐
+///   │                                                       ▼
+/// one at a time ◄── cancelled, handed back, all settled ── many at a time
+///   │ ▲      a suspect: nothing else is in hand, it waits, it is handled      (prefetch)
+///   └─┘
+/// ```
+/// It begins with one at a time, so that a process started again after its death takes no neighbours into the next.
+/// `basic.get` takes that one: unlike a consumer with a prefetch of 1 it takes from two queues one message in all, and
+/// none that nobody asked for.
+extension RabbitMQEndpoint {
+    private var suspicion: Suspicion { transport.suspicion }
+
+    /// Takes messages until ``RabbitMQEndpoint/stop()``, or until the broker refuses both consumers for good.
+    func run() async {
+        repeat { await takeOneByOne() } while await takeMany()
+        output.finish()
+    }
+
+    // MARK: One at a time
+
+    private func takeOneByOne() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.examineAll() }
+            group.addTask { await self.state.wait { $0.isStopping } }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Returns when there is no message left, or one that is no suspect.
+    private func examineAll() async {
+        while !Task.isCancelled {
+            do {
+                // Closed when the last delivery that came over it is settled.
+                let channel = try await transport.consuming.withConnection { try await $0.openChannel() }
+                while let entry = try await next(on: channel) {
+                    guard await examine(entry) else { return }
+                }
+                return
+            } catch let error as AMQPError where error.isRetriable {
+                try? await Task.sleep(for: .milliseconds(500))
+            } catch {
+                // The consumers meet it too, and know what to do.
+                return
+            }
+        }
+    }
+
+    private func next(on channel: AMQPChannel) async throws(AMQPError) -> Unsettled? {
+        for queue in [names.due, names.work] {
+            if let delivery = try await channel.get(queue) { return read(delivery) }
+        }
+        return nil
+    }
+
+    /// Hands out one message, a suspect when it is alone; whether the next one is to be looked at like this too.
+    private func examine(_ entry: Unsettled) async -> Bool {
+        guard await isDue(entry) else { return !Task.isCancelled }
+        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else {
+            handOut(entry)
+            return false
+        }
+        let delay = suspicion.delay(deliveryCount: entry.deliveryCount)
+        transport.logger.warning(
+            "a message that was in hand at several deaths of its consumer is handled alone",
+            metadata: [
+                "service": "\(names.service)", "event_id": "\(entry.properties?.messageID ?? "-")",
+                "delivery_count": "\(entry.deliveryCount)", "after": "\(delay)",
+            ])
+        await state.wait { $0.unsettled.isEmpty }
+        try? await Task.sleep(for: delay)
+        guard !Task.isCancelled else {
+            entry.delivery.nack(requeue: true)
+            return false
+        }
+        handOut(entry)
+        await state.wait { $0.unsettled.isEmpty }
+        return true
+    }
+
+    // MARK: Many at a time
+
+    /// Consumes both queues; whether it ended because of a suspect.
+    private func takeMany() async -> Bool {
+        let sources = [names.work, names.due].map { transport.consuming.consume($0, prefetch: prefetch) }
+        let isWanted = state.change { state in
+            guard !state.isStopping else { return false }
+            state.sources = sources
+            state.hasSuspect = false
+            return true
+        }
+        guard isWanted else { return false }
+        await withDiscardingTaskGroup { pumps in
+            for source in sources { pumps.addTask { await self.pump(source) } }
+        }
+        return state.change { state in
+            state.sources = []
+            return state.hasSuspect && !state.isStopping
+        }
+    }
+
+    /// Moves the deliveries of one queue to the worker until that queue's consumer is cancelled.
+    private func pump(_ source: RecoveringDeliveries) async {
+        // Handed back when nothing comes any more, or the broker would deliver them to us again at once.
+        var handedBack: [Unsettled] = []
+        await withDiscardingTaskGroup { timers in
+            do {
+                for try await delivery in source {
+                    let entry = read(delivery)
+                    if suspicion.suspects(deliveryCount: entry.deliveryCount) { await endTakingMany() }
+                    if state.read(\.hasSuspect) {
+                        handedBack.append(entry)
+                    } else if entry.retry.remaining() > .zero {
+                        timers.addTask {
+                            if await self.isDue(entry) { self.handOut(entry) }
+                        }
+                    } else {
+                        handOut(entry)
+                    }
+                }
+            } catch {
+                transport.logger.error(
+                    "the consumer of a queue ended", metadata: ["queue": "\(source.queue)", "error": "\(error)"])
+            }
+            // Held copies are not ours any more once we stop: the broker keeps them for the next consumer.
+            timers.cancelAll()
+        }
+        for entry in handedBack { entry.delivery.nack(requeue: true) }
+    }
+
+    private func endTakingMany() async {
+        let sources = state.change { state in
+            defer { state.hasSuspect = true }
+            return state.hasSuspect ? [] : state.sources
+        }
+        for source in sources { await source.cancel() }
+    }
+
+    // MARK: Early copies
+
+    /// Waits until a copy is due, or sends it on to the largest rung that still fits; `false` if it is not ours any more.
+    private func isDue(_ entry: Unsettled) async -> Bool {
+        let remaining = entry.retry.remaining()
+        guard remaining > .zero else { return true }
+        switch transport.topology.rungs.hop(for: remaining) {
+        case .due:
+            return true
+        case .timer(let rest):
+            do {
+                try await Task.sleep(for: rest)
+                return true
+            } catch {
+                entry.delivery.nack(requeue: true)
+                return false
+            }
+        case .rung(let rung):
+            await send(entry, to: rung)
+            return false
+        }
+    }
+
+    private func send(_ entry: Unsettled, to rung: Duration) async {
+        let message = OutgoingMessage(
+            exchange: names.exchange, routingKey: ServiceQueues.Key.retry(rung),
+            properties: RepublishedCopy.properties(of: entry.properties, changes: []), body: entry.delivery.body)
+        do throws(AMQPError) {
+            try await copies.publish(message)
+            entry.delivery.acknowledge()
+        } catch {
+            transport.logger.warning(
+                "a waiting message could not be sent on and is held back",
+                metadata: ["queue": "\(names.due)", "error": "\(error)"])
+            await mend(error)
+            // Held here for one smallest rung rather than spinning between the queue and us.
+            try? await Task.sleep(for: transport.topology.rungs.delays.first ?? .seconds(1))
+            entry.delivery.nack(requeue: true)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Synchronization
+
+/// A value that tasks can wait on.
+final class Watched<Value: Sendable>: Sendable {
+    private struct Waiter {
+        let isReached: @Sendable (Value) -> Bool
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var value: Value
+        var nextWaiter: UInt64 = 0
+        var waiters: [UInt64: Waiter] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    init(_ value: Value) {
+        state = Mutex(State(value: value))
+    }
+
+    func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
+
+    /// Changes the value, and resumes those who waited for what it is now.
+    @discardableResult
+    func change<R: Sendable>(_ body: (inout Value) -> R) -> R {
+        let (result, reached) = state.withLock { state in
+            let result = body(&state.value)
+            guard !state.waiters.isEmpty else { return (result, [Waiter]()) }
+            let reached = state.waiters.filter { $0.value.isReached(state.value) }
+            for id in reached.keys { state.waiters[id] = nil }
+            return (result, Array(reached.values))
+        }
+        for waiter in reached { waiter.continuation.resume() }
+        return result
+    }
+
+    /// Returns when the value is as asked for, or when the task is cancelled.
+    func wait(until isReached: @escaping @Sendable (Value) -> Bool) async {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if isReached(state.value) || Task.isCancelled { return true }
+                    state.waiters[id] = Waiter(isReached: isReached, continuation: continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
+        }
+    }
+}
