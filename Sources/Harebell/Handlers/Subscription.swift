@@ -11,6 +11,8 @@ public struct Subscription: Sendable {
     public let retry: RetryPolicy?
     /// How long one call may take; `nil` means the worker's.
     public let timeout: Duration?
+    /// What its failures are, asked before the worker's rules.
+    public let failures: [FailureRule]
     /// Decodes once per delivery; the attempts share the decoded event.
     ///
     /// The only erasure on a message's way, made at registration.
@@ -22,15 +24,17 @@ public struct Subscription: Sendable {
     ///   - name: the handler's name; the event's type unless given.
     ///   - retry: the policy for failures; the worker's unless given.
     ///   - timeout: how long one call may take; the worker's unless given. At most 10 minutes.
+    ///   - failures: what errors mean that do not say so themselves, or need a policy of their own.
     ///   - body: does the work.
     public init<E: Event>(
         to type: E.Type, name: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil,
-        _ body: @escaping @Sendable (E, HandlerContext) async throws -> Void
+        failures: [FailureRule] = [], _ body: @escaping @Sendable (E, HandlerContext) async throws -> Void
     ) {
         self.eventType = E.eventType
         self.name = name ?? E.eventType.rawValue
         self.retry = retry
         self.timeout = timeout
+        self.failures = failures
         self.prepare = { envelope in
             let event = try envelope.decode(E.self)
             return { context in try await body(event, context) }
@@ -43,11 +47,14 @@ public struct Subscription: Sendable {
     ///   - name: the handler's name; its type's name unless given.
     ///   - retry: the policy for failures; the worker's unless given.
     ///   - timeout: how long one call may take; the worker's unless given. At most 10 minutes.
+    ///   - failures: what errors mean that do not say so themselves, or need a policy of their own.
     public init<H: Handler>(
-        _ handler: H, name: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil
+        _ handler: H, name: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil,
+        failures: [FailureRule] = []
     ) {
         self.init(
-            to: H.Message.self, name: name ?? String(describing: H.self), retry: retry, timeout: timeout
+            to: H.Message.self, name: name ?? String(describing: H.self), retry: retry, timeout: timeout,
+            failures: failures
         ) { event, context in
             try await handler.handle(event, context: context)
         }

@@ -5,6 +5,7 @@ struct SubscriptionTable: Sendable {
         let subscription: Subscription
         let retry: RetryPolicy
         let timeout: Duration
+        let failures: [FailureRule]
     }
 
     private let routes: [EventType: Route]
@@ -35,7 +36,8 @@ struct SubscriptionTable: Sendable {
             } else {
                 eventTypes.append(subscription.eventType)
                 routes[subscription.eventType] = Route(
-                    subscription: subscription, retry: subscription.retry ?? configuration.retry, timeout: timeout)
+                    subscription: subscription, retry: subscription.retry ?? configuration.retry, timeout: timeout,
+                    failures: subscription.failures + configuration.failures)
             }
         }
         guard problems.isEmpty else {

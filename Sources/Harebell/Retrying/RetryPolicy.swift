@@ -10,23 +10,26 @@ public struct RetryPolicy: Sendable, Hashable {
     public var immediate: [Duration]
     /// Delays of the retries that wait in the transport, after the immediate ones.
     public var delayed: [Duration]
-    /// The share by which a delayed retry may be earlier or later, from 0 to 1.
-    ///
-    /// It keeps messages that failed together from coming back together.
-    public var jitter: Double
+    /// By how much a delayed retry may be earlier or later.
+    public var jitter: Jitter
+    /// How long after its first failure a message may be tried again; `nil` for as long as there are retries.
+    public var maximumAge: Duration?
 
     /// The longest delay that is ever asked for, whatever a `Retry-After` says.
     public static let longestDelay: Duration = .seconds(24 * 60 * 60)
 
     /// A policy; what is not given is the default's.
+    ///
+    /// Delays are written one by one, or as `.exponential(from: .seconds(1), times: 10)` and its like.
     public init(
         immediate: [Duration] = [.zero, .milliseconds(50), .milliseconds(250)],
         delayed: [Duration] = [.seconds(1), .seconds(5), .seconds(30), .seconds(120), .seconds(600), .seconds(3600)],
-        jitter: Double = 0.2
+        jitter: Jitter = 0.2, maximumAge: Duration? = nil
     ) {
         self.immediate = immediate
         self.delayed = delayed
         self.jitter = jitter
+        self.maximumAge = maximumAge
     }
 
     /// Three retries at once, six delayed ones over about 1 h 13 min.
@@ -43,27 +46,26 @@ public struct RetryPolicy: Sendable, Hashable {
     /// - Parameters:
     ///   - attempt: the attempt that failed, from 1.
     ///   - classification: what kind of failure it was.
+    ///   - age: the time since the first failure.
     ///   - random: a number in 0 ..< 1, for the jitter.
     public func decision(
-        attempt: Int, classification: FailureClassification, random: Double
+        attempt: Int, classification: FailureClassification, age: Duration = .zero, random: Double
     ) -> FailureDecision {
         guard case .transient(let retryAfter) = classification else { return .deadLetter(.permanent) }
         let failures = max(1, attempt)
         guard failures < maximumAttempts else { return .deadLetter(.exhausted) }
-        if let retryAfter {
-            return .retryDelayed(after: Self.bounded(retryAfter))
-        }
-        if failures <= immediate.count {
-            return .retryImmediately(after: Self.bounded(immediate[failures - 1]))
-        }
-        return .retryDelayed(after: jittered(delayed[failures - 1 - immediate.count], random: random))
-    }
-
-    /// `delay` × (1 − jitter … 1 + jitter).
-    private func jittered(_ delay: Duration, random: Double) -> Duration {
-        let share = min(max(jitter.isNaN ? 0 : jitter, 0), 1)
-        let draw = min(max(random.isNaN ? 0.5 : random, 0), 1)
-        return Self.bounded(Self.bounded(delay) * (1 + share * (2 * draw - 1)))
+        let isAtOnce = retryAfter == nil && failures <= immediate.count
+        let delay =
+            if let retryAfter {
+                Self.bounded(retryAfter)
+            } else if isAtOnce {
+                Self.bounded(immediate[failures - 1])
+            } else {
+                Self.bounded(
+                    jitter.delay(Self.bounded(delayed[failures - 1 - immediate.count]), random: random))
+            }
+        if let maximumAge, age + delay > maximumAge { return .deadLetter(.exhausted) }
+        return isAtOnce ? .retryImmediately(after: delay) : .retryDelayed(after: delay)
     }
 
     private static func bounded(_ delay: Duration) -> Duration { min(max(delay, .zero), longestDelay) }

@@ -97,14 +97,19 @@ struct DeliveryMachine: Sendable {
     }
 
     /// The handler threw, or ran out of time.
-    /// - Parameter mayStay: whether the message may stay unacknowledged for the delay and one more call. Otherwise an
+    /// - Parameters:
+    ///   - policy: the one for this failure; the subscription's unless given.
+    ///   - mayStay: whether the message may stay unacknowledged for the delay and one more call. Otherwise an
     ///   immediate retry becomes a delayed one: brokers close a channel that keeps a message for too long.
     mutating func failed(
-        _ classification: FailureClassification, _ failure: FailureDescription, now: Date, random: Double,
-        mayStay: (Duration) -> Bool = { _ in true }
+        _ classification: FailureClassification, _ failure: FailureDescription, policy: RetryPolicy? = nil, now: Date,
+        random: Double, mayStay: (Duration) -> Bool = { _ in true }
     ) -> Action {
-        if firstFailedAt == nil { firstFailedAt = now }
-        var decision = policy.decision(attempt: attempts, classification: classification, random: random)
+        let firstFailedAt = firstFailedAt ?? now
+        self.firstFailedAt = firstFailedAt
+        var decision = (policy ?? self.policy).decision(
+            attempt: attempts, classification: classification,
+            age: .seconds(min(max(0, now.timeIntervalSince(firstFailedAt)), 1e9)), random: random)
         if case .retryImmediately(let delay) = decision, !mayStay(delay) {
             decision = .retryDelayed(after: max(delay, .seconds(1)))
         }

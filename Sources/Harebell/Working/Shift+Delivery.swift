@@ -131,8 +131,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         case .failure(let thrown):
             let error = isInTime ? thrown : HarebellError.timeout(handling.route.timeout, underlying: thrown)
             let failure = describe(error)
+            let verdict = handling.route.failures.verdict(on: error)
             let action = machine.failed(
-                FailureClassification(error), failure, now: clock.now(), random: random()
+                verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
             ) { delay in
                 clock.uptime() - arrival.time + delay + handling.route.timeout <= longestStay
             }

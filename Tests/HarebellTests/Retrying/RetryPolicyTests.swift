@@ -83,7 +83,9 @@ import Testing
         }
         for _ in 0..<2_000 {
             let policy = RetryPolicy(
-                immediate: durations(), delayed: durations(), jitter: Double.random(in: -1...3, using: &random))
+                immediate: durations(), delayed: durations(),
+                jitter: [.none, .full, .equal, .within(Double.random(in: -1...3, using: &random))]
+                    .randomElement(using: &random) ?? .none)
             let retryAfter: Duration? =
                 Bool.random(using: &random) ? nil : .seconds(Int.random(in: -10...1_000_000, using: &random))
             let classification: FailureClassification =
@@ -149,10 +151,67 @@ import Testing
     }
 
     @Test func `numbers that are none do no harm`() {
-        let odd = RetryPolicy(immediate: [], delayed: [.seconds(1)], jitter: .nan)
+        let odd = RetryPolicy(immediate: [], delayed: [.seconds(1)], jitter: .within(.nan))
         #expect(odd.decision(attempt: 1, classification: transient, random: .nan) == .retryDelayed(after: .seconds(1)))
-        let wide = RetryPolicy(immediate: [], delayed: [.seconds(1)], jitter: .infinity)
+        let wide = RetryPolicy(immediate: [], delayed: [.seconds(1)], jitter: .within(.infinity))
         #expect(wide.decision(attempt: 1, classification: transient, random: 0) == .retryDelayed(after: .zero))
+    }
+
+    // MARK: Delays and jitter
+
+    @Test func `delays are fixed, linear or exponential, up to a cap`() {
+        func seconds(_ values: Double...) -> [Duration] { values.map { .seconds($0) } }
+        #expect([Duration].fixed(.seconds(3), times: 3) == seconds(3, 3, 3))
+        #expect([Duration].linear(from: .seconds(1), times: 4) == seconds(1, 2, 3, 4))
+        #expect(
+            [Duration].linear(from: .seconds(1), by: .seconds(5), times: 4, cap: .seconds(8)) == seconds(1, 6, 8, 8))
+        #expect([Duration].exponential(from: .seconds(1), times: 5) == seconds(1, 2, 4, 8, 16))
+        #expect(
+            [Duration].exponential(from: .seconds(1), factor: 10, times: 4, cap: .seconds(60)) == seconds(1, 10, 60, 60)
+        )
+    }
+
+    @Test func `delays made of odd numbers are delays all the same`() {
+        for factor in [Double.nan, .infinity, 0, -3, 1e300] {
+            let delays = [Duration].exponential(from: .seconds(1), factor: factor, times: 2_000)
+            #expect(delays.count == 2_000)
+            #expect(delays.allSatisfy { $0 >= .seconds(1) && $0 <= RetryPolicy.longestDelay })
+            #expect(delays == delays.sorted())
+        }
+        #expect([Duration].fixed(.seconds(1), times: -1).isEmpty)
+        #expect([Duration].linear(from: .seconds(-5), by: .seconds(-5), times: 2) == [.zero, .zero])
+        #expect([Duration].exponential(from: .seconds(9), times: 2, cap: .seconds(-1)) == [.zero, .zero])
+    }
+
+    @Test(arguments: [
+        (Jitter.none, 10.0, 10.0), (.full, 0, 10), (.equal, 5, 10), (.within(0.3), 7, 13), (0.2, 8, 12), (1, 0, 20),
+    ])
+    func `a jitter is within its bounds and reaches both`(jitter: Jitter, least: Double, most: Double) {
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<200 {
+            let delay = jitter.delay(.seconds(10), random: .random(in: 0..<1, using: &generator))
+            #expect(delay >= .seconds(least) && delay <= .seconds(most))
+        }
+        #expect(jitter.delay(.seconds(10), random: 0) == .seconds(least))
+        #expect(jitter.delay(.seconds(10), random: 1) == .seconds(most))
+    }
+
+    // MARK: Age
+
+    @Test func `a retry that would come too long after the first failure is none`() {
+        let policy = RetryPolicy(
+            immediate: [.seconds(1)], delayed: .fixed(.seconds(60), times: 100), jitter: .none,
+            maximumAge: .seconds(150))
+        func decision(_ attempt: Int, _ age: Int, retryAfter: Duration? = nil) -> FailureDecision {
+            policy.decision(
+                attempt: attempt, classification: .transient(retryAfter: retryAfter), age: .seconds(age), random: 0.5)
+        }
+        #expect(decision(1, 149) == .retryImmediately(after: .seconds(1)))
+        #expect(decision(1, 150) == .deadLetter(.exhausted))
+        #expect(decision(2, 90) == .retryDelayed(after: .seconds(60)))
+        #expect(decision(2, 91) == .deadLetter(.exhausted))
+        #expect(decision(2, 0, retryAfter: .seconds(150)) == .retryDelayed(after: .seconds(150)))
+        #expect(decision(2, 0, retryAfter: .seconds(151)) == .deadLetter(.exhausted))
     }
 
     // MARK: Unhandled types
