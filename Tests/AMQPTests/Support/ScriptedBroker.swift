@@ -46,11 +46,11 @@ final class ScriptedBroker: Sendable {
         self.floodedBytes = floodedBytes
     }
 
-    /// Logs in whoever comes, opens channels, and closes.
+    /// Logs in whoever comes, opens channels, and closes; it asks for no heartbeats, for it sends none.
     static let wellBehaved: Script = { method in
         switch (method.classID, method.methodID) {
         case (0, 0): BrokerBytes.start()
-        case (10, 11): BrokerBytes.tune(heartbeat: 1)
+        case (10, 11): BrokerBytes.tune(heartbeat: 0)
         case (10, 40): BrokerBytes.openOK
         case (10, 50): BrokerBytes.method(0, 10, 51)
         case (20, 10): BrokerBytes.channelOpenOK(method.channel)
