@@ -137,6 +137,7 @@ let package = Package(
         .executableTarget(
             name: "HarebellBench",
             dependencies: ["AMQP", "CBaseline", "HarebellDevelopment", argumentParser, logging],
+            exclude: ["README.md"],
             // The other clients' scripts are part of the program, which is then found nowhere in particular.
             resources: [.embedInCode("Contenders/Python")], swiftSettings: strict),
 
