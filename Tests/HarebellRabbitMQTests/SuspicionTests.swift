@@ -8,12 +8,12 @@ import Testing
         #expect((0...3).map { suspicion.suspects(deliveryCount: $0) } == [false, false, true, true])
     }
 
-    @Test func `suspects wait twice as long each time, and thirty seconds at most`() {
+    @Test func `suspects that stay suspects wait twice as long each time, and thirty seconds at most`() {
         let suspicion = Suspicion()
-        let delays = (2...9).map { suspicion.delay(deliveryCount: $0) }
-        #expect(delays == [1, 2, 4, 8, 16, 30, 30, 30].map { Duration.seconds($0) })
+        let delays = (2...11).map { suspicion.delay(deliveryCount: $0) }
+        #expect(delays == [0, 0, 1, 2, 4, 8, 16, 30, 30, 30].map { Duration.seconds($0) })
         #expect(suspicion.delay(deliveryCount: .max) == .seconds(30))
-        #expect(suspicion.delay(deliveryCount: .min) == .seconds(1))
+        #expect(suspicion.delay(deliveryCount: .min) == .zero)
     }
 }
 

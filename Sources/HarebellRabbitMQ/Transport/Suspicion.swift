@@ -6,7 +6,9 @@
 package struct Suspicion: Sendable {
     /// From this count on a message is a suspect.
     var threshold = 2
-    /// How long the least suspicious of them waits before it is handled; twice as long for each further count.
+    /// Below this count it does not wait: most suspects are neighbours, or were in hand when the broker died twice.
+    var firstToWait = 4
+    /// How long it waits from then on; twice as long for each further count.
     var firstDelay: Duration = .seconds(1)
     /// How long they wait at most.
     var longestDelay: Duration = .seconds(30)
@@ -19,8 +21,9 @@ package struct Suspicion: Sendable {
 
     /// How long a suspect waits: a message that kills is not to keep its service restarting all the time.
     func delay(deliveryCount: Int) -> Duration {
+        guard deliveryCount >= firstToWait else { return .zero }
         var delay = firstDelay
-        for _ in threshold..<max(deliveryCount, threshold) {
+        for _ in firstToWait..<deliveryCount {
             guard delay < longestDelay else { break }
             delay = delay * 2
         }
