@@ -16,7 +16,7 @@ import Testing
 #endif
 
 private let killer = "killer"
-private let deliveryLimit = 6
+private let deliveryLimit = 8
 
 /// A service whose process or connection dies whenever it handles the killer.
 private struct FragileService: Sendable {
@@ -28,7 +28,8 @@ private struct FragileService: Sendable {
         let transport = RabbitMQTransport(
             configuration: try AMQPConfiguration(uri: url),
             topology: TopologyOptions(rungs: RetryRungs(TestSystem.rungs), deliveryLimit: deliveryLimit),
-            service: ServiceName(unchecked: name), suspicion: Suspicion(firstDelay: .milliseconds(5)),
+            service: ServiceName(unchecked: name),
+            suspicion: Suspicion(deliveryLimit: deliveryLimit, firstDelay: .milliseconds(5)),
             logger: quietLogger)
         let handle = handle
         let worker = Worker(

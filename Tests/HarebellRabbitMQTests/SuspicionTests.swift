@@ -3,14 +3,16 @@ import Testing
 @testable import HarebellRabbitMQ
 
 @Suite struct SuspicionTests {
-    @Test func `a message is a suspect from its second unfinished delivery on`() {
-        let suspicion = Suspicion()
-        #expect((0...3).map { suspicion.suspects(deliveryCount: $0) } == [false, false, true, true])
+    @Test func `a message is a suspect when a quarter of its deliveries is used up`() {
+        let usual = Suspicion(deliveryLimit: TopologyOptions().deliveryLimit)
+        #expect((0...6).map { usual.suspects(deliveryCount: $0) } == [false, false, false, false, false, true, true])
+        let strict = Suspicion(deliveryLimit: 1)
+        #expect((0...3).map { strict.suspects(deliveryCount: $0) } == [false, false, true, true])
     }
 
     @Test func `suspects that stay suspects wait twice as long each time, and thirty seconds at most`() {
-        let suspicion = Suspicion()
-        let delays = (2...11).map { suspicion.delay(deliveryCount: $0) }
+        let suspicion = Suspicion(deliveryLimit: 20)
+        let delays = (5...14).map { suspicion.delay(deliveryCount: $0) }
         #expect(delays == [0, 0, 1, 2, 4, 8, 16, 30, 30, 30].map { Duration.seconds($0) })
         #expect(suspicion.delay(deliveryCount: .max) == .seconds(30))
         #expect(suspicion.delay(deliveryCount: .min) == .zero)

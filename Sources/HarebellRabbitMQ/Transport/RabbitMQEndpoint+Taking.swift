@@ -5,14 +5,13 @@ import Logging
 /// Takes messages from both queues, many at a time, or one when it may be deadly.
 ///
 /// ```
-///             a message that is no suspect, or none
-///   ┌──────────────────────────────────────────────────────┐
-///   │                                                       ▼
-/// one at a time ◄── cancelled, handed back, all settled ── many at a time
-///   │ ▲      a suspect: nothing else is in hand, it waits, it is handled      (prefetch)
-///   └─┘
+///             a message that is no suspect is handled, or there is none
+///   ┌───────────────────────────────────────────────────────────────────┐
+///   ▼                                                                   │
+/// many at a time ── a suspect: cancelled, handed back, all settled ──► one at a time
+/// (prefetch)                                  a suspect: it waits, it is handled │ ▲
+///                                                                                └─┘
 /// ```
-/// It begins with one at a time, so that a process started again after its death takes no neighbours into the next.
 /// `basic.get` takes that one: unlike a consumer with a prefetch of 1 it takes from two queues one message in all, and
 /// none that nobody asked for.
 extension RabbitMQEndpoint {
@@ -20,7 +19,7 @@ extension RabbitMQEndpoint {
 
     /// Takes messages until ``RabbitMQEndpoint/stop()``, or until the broker refuses both consumers for good.
     func run() async {
-        repeat { await takeOneByOne() } while await takeMany()
+        while await takeMany() { await takeOneByOne() }
         output.finish()
     }
 
@@ -65,12 +64,14 @@ extension RabbitMQEndpoint {
     private func examine(_ entry: Unsettled) async -> Bool {
         guard await isDue(entry) else { return !Task.isCancelled }
         guard suspicion.suspects(deliveryCount: entry.deliveryCount) else {
+            // Handled before others come, or there would be one more in hand than the prefetch allows.
             handOut(entry)
+            await state.wait { $0.unsettled.isEmpty }
             return false
         }
         let delay = suspicion.delay(deliveryCount: entry.deliveryCount)
         transport.logger.warning(
-            "a message that was in hand at several deaths of its consumer is handled alone",
+            "a message that has come back again and again is handled alone",
             metadata: [
                 "service": "\(names.service)", "event_id": "\(entry.properties?.messageID ?? "-")",
                 "delivery_count": "\(entry.deliveryCount)", "after": "\(delay)",

@@ -48,7 +48,8 @@ public final class RabbitMQTransport: Transport {
     ) {
         self.init(
             configuration: configuration, topology: topology, service: service, version: version,
-            publishDeadline: publishDeadline, suspicion: Suspicion(), logger: logger)
+            publishDeadline: publishDeadline, suspicion: Suspicion(deliveryLimit: topology.deliveryLimit),
+            logger: logger)
     }
 
     /// Describes a transport whose suspects wait for another time than usual.
