@@ -207,7 +207,21 @@ struct ChannelMachine: Sendable {
 
     /// Takes a content header or body; returns whether it brought the first delivery since the last flush.
     mutating func receiveContent(_ frame: Frame, _ out: inout Output) throws(AMQPError) -> Bool {
-        let message = frame.kind == .header ? try content.header(frame.payload) : try content.body(frame.payload)
+        try receive(frame.kind == .header ? content.header(frame.payload) : content.body(frame.payload), &out)
+    }
+
+    /// Whether a body frame of so many bytes is due, so that it may be taken in parts.
+    func expectsBody(of length: Int) -> Bool { content.expectsBody(of: length) }
+
+    /// Takes a part of a body frame that is expected.
+    mutating func receiveBodyPart(_ part: UnsafeRawBufferPointer) { content.take(part) }
+
+    /// The body frame that was taken in parts is complete; returns as ``receiveContent(_:_:)`` does.
+    mutating func endBody(_ out: inout Output) throws(AMQPError) -> Bool { try receive(content.endBody(), &out) }
+
+    private mutating func receive(
+        _ message: consuming ContentAssembly.Content?, _ out: inout Output
+    ) throws(AMQPError) -> Bool {
         guard let message else { return false }
         let isFirst = withInbox.isEmpty
         try complete(message, &out)

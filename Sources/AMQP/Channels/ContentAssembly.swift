@@ -25,6 +25,9 @@ struct ContentAssembly: Sendable {
         case body
     }
 
+    /// The most bytes that are reserved for a body before they have come; what is not written to takes no memory.
+    private static let mostReserved: UInt64 = 4 << 20
+
     private var state = State.idle
     // Beside the state rather than in it, so that appending to the body never copies it.
     private var content: Content?
@@ -74,10 +77,24 @@ struct ContentAssembly: Sendable {
         guard UInt64(payload.count) <= remaining else {
             throw violation("a body longer than its header says", 501)
         }
-        remaining -= UInt64(payload.count)
-        if !isDropping { append(payload) }
+        take(payload)
         return finishIfComplete()
     }
+
+    /// Whether a body frame of so many bytes is due, so that it may be taken in parts.
+    func expectsBody(of length: Int) -> Bool {
+        guard case .body = state else { return false }
+        return UInt64(length) <= remaining
+    }
+
+    /// A part of a body frame that is expected.
+    mutating func take(_ part: UnsafeRawBufferPointer) {
+        remaining -= UInt64(part.count)
+        if !isDropping { append(part) }
+    }
+
+    /// The end of a body frame that was taken in parts; returns the message if it was the last.
+    mutating func endBody() -> Content? { finishIfComplete() }
 
     private mutating func append(_ payload: UnsafeRawBufferPointer) {
         guard let size = content?.size, let isFirst = content?.body.isEmpty else { return }
@@ -87,7 +104,7 @@ struct ContentAssembly: Sendable {
             return
         }
         // Not all at once for what is only claimed.
-        if isFirst { content?.body.reserveCapacity(Int(min(size, 1 << 20))) }
+        if isFirst { content?.body.reserveCapacity(Int(min(size, Self.mostReserved))) }
         content?.body.append(contentsOf: payload)
     }
 

@@ -37,6 +37,8 @@ struct ConnectionMachine: Sendable {
     var names = NameCache()
     /// The beginning of a frame whose rest has not arrived.
     private var held = ByteBuffer()
+    /// The body frame that is taken in parts; nothing is held meanwhile.
+    var partialBody: PartialBody?
     /// What the last read brought.
     var outcome = ReadOutcome()
     var heartbeat: HeartbeatClock?
@@ -167,7 +169,13 @@ struct ConnectionMachine: Sendable {
         var offset = 0
         do throws(AMQPError) {
             if case .start = phase, try Greeting.isIncomplete(bytes) { return 0 }
-            while !isOver, let frame = try scanner.next(in: UnsafeRawBufferPointer(rebasing: bytes[offset...])) {
+            offset = try continueBody(bytes)
+            while !isOver, partialBody == nil, offset < bytes.count {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+                guard let frame = try scanner.next(in: rest) else {
+                    offset += try beginBody(rest)
+                    break
+                }
                 try receive(frame, pool, now: now)
                 offset += frame.size
                 pool.recycle()
@@ -192,9 +200,12 @@ struct ConnectionMachine: Sendable {
             guard Int(frame.channel) < channels.count,
                 let isFirstDelivery = try channels[Int(frame.channel)]?.receiveContent(frame, &out)
             else { throw notOpen(frame.channel) }
-            if isFirstDelivery { withDeliveries.append(frame.channel) }
+            if isFirstDelivery { noteDeliveries(on: frame.channel) }
         }
     }
+
+    /// A channel has something for its consumers.
+    mutating func noteDeliveries(on channel: UInt16) { withDeliveries.append(channel) }
 
     // A channel is changed where it is, and asked nothing from outside, which would copy it: this runs per frame.
 

@@ -14,6 +14,19 @@ struct Frame {
     var size: Int
 }
 
+extension Frame {
+    /// What a frame says of itself before its payload.
+    struct Head: Sendable {
+        /// How many bytes it takes.
+        static let size = 7
+
+        var kind: Kind
+        var channel: UInt16
+        /// How many bytes the payload has.
+        var length: Int
+    }
+}
+
 /// Finds frames in received bytes and refuses what cannot be one (AMQP 0-9-1 §2.3.5).
 struct FrameScanner: Sendable {
     /// Bytes around every payload: kind, channel, length; end byte.
@@ -28,28 +41,40 @@ struct FrameScanner: Sendable {
     ///
     /// The head alone is enough to refuse a frame, so a lie about the length never makes us wait for it.
     func next(in bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Frame? {
+        guard let head = try head(in: bytes) else { return nil }
+        let size = head.length + Self.overhead
+        guard bytes.count >= size else { return nil }
+        try check(end: bytes[size - 1], of: head)
+        return Frame(
+            kind: head.kind, channel: head.channel,
+            payload: UnsafeRawBufferPointer(rebasing: bytes[Frame.Head.size..<size - 1]), size: size)
+    }
+
+    /// The head of the first frame of `bytes`, or `nil` if that has not arrived whole.
+    func head(in bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Frame.Head? {
         guard let first = bytes.first else { return nil }
         guard let kind = Frame.Kind(rawValue: first) else {
             throw Self.violation("a frame of unknown kind \(first)")
         }
-        guard bytes.count >= 7 else { return nil }
+        guard bytes.count >= Frame.Head.size else { return nil }
         let channel = UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
         let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self)))
         try check(kind, channel, length)
-        let size = length + Self.overhead
-        guard bytes.count >= size else { return nil }
-        guard bytes[size - 1] == Self.end else {
+        return Frame.Head(kind: kind, channel: channel, length: length)
+    }
+
+    /// Refuses a frame that does not end as a frame.
+    func check(end: UInt8, of head: Frame.Head) throws(AMQPError) {
+        guard end == Self.end else {
             throw Self.violation(
-                "a \(kind) frame of \(length) bytes on channel \(channel) that ends with \(bytes[size - 1]), not with 206"
+                "a \(head.kind) frame of \(head.length) bytes on channel \(head.channel) that ends with \(end), not with 206"
             )
         }
-        return Frame(
-            kind: kind, channel: channel, payload: UnsafeRawBufferPointer(rebasing: bytes[7..<7 + length]), size: size)
     }
 
     /// How many more bytes complete the head of the frame that begins with `bytes` or, where there is one, the frame.
     static func missing(after bytes: UnsafeRawBufferPointer) -> Int {
-        guard bytes.count >= 7 else { return 7 - bytes.count }
+        guard bytes.count >= Frame.Head.size else { return Frame.Head.size - bytes.count }
         let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self)))
         return max(0, length + overhead - bytes.count)
     }
