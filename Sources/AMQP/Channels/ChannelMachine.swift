@@ -207,7 +207,9 @@ struct ChannelMachine: Sendable {
 
     /// Takes a content header or body; returns whether it brought the first delivery since the last flush.
     mutating func receiveContent(_ frame: Frame, _ out: inout Output) throws(AMQPError) -> Bool {
-        try receive(frame.kind == .header ? content.header(frame.payload) : content.body(frame.payload), &out)
+        let isHeader = frame.kind == .header
+        return try receive(
+            isHeader ? content.header(frame.payload, out.spareBodies) : content.body(frame.payload), &out)
     }
 
     /// Whether a body frame of so many bytes is due, so that it may be taken in parts.
@@ -267,7 +269,8 @@ struct ChannelMachine: Sendable {
     {
         func message(_ info: DeliveryInfo) -> ReceivedMessage {
             ReceivedMessage(
-                info: info, properties: content.properties, body: content.body, bodySize: content.size)
+                info: info, properties: content.properties, body: content.body, bodySize: content.size,
+                spareBodies: content.size < SpareBodies.smallest ? nil : out.spareBodies)
         }
         switch content.purpose {
         case .deliver(let info): try deliver(message(info), &out)

@@ -56,7 +56,9 @@ struct ContentAssembly: Sendable {
     }
 
     /// A content-header frame; returns the message if it has no body.
-    mutating func header(_ payload: UnsafeRawBufferPointer) throws(AMQPError) -> Content? {
+    mutating func header(
+        _ payload: UnsafeRawBufferPointer, _ spares: SpareBodies
+    ) throws(AMQPError) -> Content? {
         guard case .header(let purpose) = state else {
             throw violation("a content header that no method announced", 505)
         }
@@ -67,6 +69,10 @@ struct ContentAssembly: Sendable {
         content = Content(purpose: purpose, properties: Array(payload[12...]), body: [], size: size)
         remaining = size
         isDropping = size > UInt64(maximumBodySize)
+        // Not all at once for what is only claimed, and for small ones when they come.
+        if !isDropping, size >= SpareBodies.smallest {
+            content?.body = spares.take(Int(min(size, Self.mostReserved)))
+        }
         state = .body
         return finishIfComplete()
     }
@@ -98,13 +104,14 @@ struct ContentAssembly: Sendable {
 
     private mutating func append(_ payload: UnsafeRawBufferPointer) {
         guard let size = content?.size, let isFirst = content?.body.isEmpty else { return }
-        if isFirst, remaining == 0 {
-            // The whole body in one frame: one allocation of its size.
-            content?.body = Array(payload)
-            return
+        if isFirst, size < SpareBodies.smallest {
+            if remaining == 0 {
+                // The whole body in one frame: one allocation of its size.
+                content?.body = Array(payload)
+                return
+            }
+            content?.body.reserveCapacity(Int(size))
         }
-        // Not all at once for what is only claimed.
-        if isFirst { content?.body.reserveCapacity(Int(min(size, Self.mostReserved))) }
         content?.body.append(contentsOf: payload)
     }
 

@@ -271,6 +271,7 @@ struct ConnectionMachine: Sendable {
         for (_, waiter) in closeWaiters { out.effects.append(.closed(waiter, error)) }
         closeWaiters = []
         heartbeat = nil
+        out.spareBodies.close()
         earliestDeadline = nil
         closeDeadline = nil
         wantWake()
@@ -347,6 +348,7 @@ struct ConnectionMachine: Sendable {
     /// The timer fired: heartbeats and deadlines.
     mutating func tick(now: NIODeadline) {
         armedDeadline = nil
+        out.spareBodies.releaseUnused()
         guard !isOver else { return }
         if let closeDeadline, now >= closeDeadline { return finish(nil) }
         switch heartbeat?.check(at: now) {

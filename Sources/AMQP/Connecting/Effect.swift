@@ -18,6 +18,8 @@ enum Effect: Sendable {
 struct Output: Sendable {
     var frames = FrameWriter()
     var effects: [Effect] = []
+    /// Where the bodies of large deliveries get their memory.
+    let spareBodies = SpareBodies()
 
     /// How many bytes of ``send(_:channel:)`` are in the batch; it grows only while the peer reads nothing.
     private(set) var unsentAnswers = 0

@@ -2,8 +2,8 @@ import NIOCore
 
 /// Memory of large writes, kept for the next ones: for the kernel to hand out fresh pages costs more than filling them.
 struct SpareBuffers: Sendable {
-    /// No more than this is kept, in bytes: what a connection writes before it lets publishers wait.
-    private static let limit = 16 << 20
+    /// No more than this is kept, in bytes, and that only while it is used.
+    private static let limit = 64 << 20
 
     private var buffers: [ByteBuffer] = []
     private var byteCount = 0

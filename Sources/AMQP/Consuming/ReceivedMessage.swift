@@ -11,12 +11,21 @@ final class ReceivedMessage: Sendable {
     /// How many bytes the publisher's body has; more than `body` when it was over the limit.
     let bodySize: UInt64
     private let isSettled = Atomic(false)
+    /// Where the memory of a large body goes.
+    private let spareBodies: SpareBodies?
 
-    init(info: DeliveryInfo, properties: [UInt8], body: [UInt8], bodySize: UInt64) {
+    init(
+        info: DeliveryInfo, properties: [UInt8], body: [UInt8], bodySize: UInt64, spareBodies: SpareBodies? = nil
+    ) {
         self.info = info
         self.properties = properties
         self.body = body
         self.bodySize = bodySize
+        self.spareBodies = spareBodies
+    }
+
+    deinit {
+        spareBodies?.give(body)
     }
 
     var isTruncated: Bool { bodySize != UInt64(body.count) }

@@ -111,4 +111,16 @@ import Testing
         test.perform { $0.disconnected(nil) }
         await #expect(throws: AMQPError.self) { try await queue.next() }
     }
+
+    @Test func `the memory of a large body that was let go serves for the next`() async throws {
+        var (test, queue) = consuming()
+        let large = [UInt8](repeating: 3, count: 300_000)
+        var places: [Int] = []
+        for tag in 1...8 as ClosedRange<UInt64> {
+            test.receive(delivery(tag, large, frames: [100_000, 100_000, 100_000]))
+            let message = try #require(try await queue.next())
+            places.append(message.body.withUnsafeBytes { Int(bitPattern: $0.baseAddress) })
+        }
+        #expect(Set(places).count == 1)
+    }
 }

@@ -10,7 +10,7 @@ import Testing
         _ assembly: inout ContentAssembly, size: UInt64, classID: UInt16 = 60
     ) throws -> ContentAssembly.Content? {
         let payload: [UInt8] = BrokerBytes.bytes(classID) + [0, 0] + BrokerBytes.bytes(size) + [0, 0]
-        return try payload.withUnsafeBytes { try assembly.header($0) }
+        return try payload.withUnsafeBytes { try assembly.header($0, SpareBodies()) }
     }
 
     private func body(_ assembly: inout ContentAssembly, _ bytes: [UInt8]) throws -> ContentAssembly.Content? {
