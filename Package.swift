@@ -80,10 +80,10 @@ let package = Package(
         .target(
             name: "Harebell", dependencies: [logging, metrics, tracing, serviceLifecycle], swiftSettings: safe),
         .target(
-            name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging, serviceLifecycle], swiftSettings: safe
-        ),
+            name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging, metrics, serviceLifecycle],
+            swiftSettings: safe),
         .target(name: "HarebellTesting", dependencies: ["Harebell", logging, serviceLifecycle], swiftSettings: safe),
-        .target(name: "HarebellObservability", dependencies: [logging], swiftSettings: safe),
+        .target(name: "HarebellObservability", dependencies: [logging, metrics], swiftSettings: safe),
         .target(
             name: "HarebellHost",
             dependencies: [
@@ -169,6 +169,10 @@ let package = Package(
                 "AMQP", "Harebell", "HarebellDevelopment", "HarebellRabbitMQ", "HarebellTesting", "TestSupport",
                 logging, serviceLifecycle, unixSignals,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HarebellObservabilityTests",
+            dependencies: ["Harebell", "HarebellObservability", "HarebellTesting", "TestSupport", logging, metrics],
             swiftSettings: strict),
         .testTarget(
             name: "HarebellHostTests",

@@ -2,9 +2,15 @@ import Synchronization
 
 /// The deliveries in the worker's hands: who is unsettled, in the order they came, and how many tasks are at work.
 final class Ledger: Sendable {
+    private struct Held {
+        let delivery: TransportDelivery
+        /// The worker's uptime when it arrived.
+        let time: Duration
+    }
+
     private struct State {
         var arrivals = 0
-        var unsettled: [Int: TransportDelivery] = [:]
+        var unsettled: [Int: Held] = [:]
         var tasks = 0
         var isStopping = false
         var nextWaiter = 0
@@ -20,11 +26,11 @@ final class Ledger: Sendable {
         state.withLock { $0.isStopping = true }
     }
 
-    /// Notes an arrival and returns its place in the order.
-    func admit(_ delivery: TransportDelivery) -> Int {
+    /// Notes an arrival at the worker's uptime and returns its place in the order.
+    func admit(_ delivery: TransportDelivery, at time: Duration = .zero) -> Int {
         state.withLock { state in
             state.arrivals += 1
-            state.unsettled[state.arrivals] = delivery
+            state.unsettled[state.arrivals] = Held(delivery: delivery, time: time)
             return state.arrivals
         }
     }
@@ -46,8 +52,13 @@ final class Ledger: Sendable {
     func takeUnsettled() -> [TransportDelivery] {
         state.withLock { state in
             defer { state.unsettled = [:] }
-            return state.unsettled.sorted { $0.key < $1.key }.map(\.value)
+            return state.unsettled.sorted { $0.key < $1.key }.map(\.value.delivery)
         }
+    }
+
+    /// How many are unsettled, and the worker's uptime when the oldest of them arrived.
+    var inHand: (count: Int, oldest: Duration?) {
+        state.withLock { ($0.unsettled.count, $0.unsettled.values.lazy.map(\.time).min()) }
     }
 
     func taskBegan() {

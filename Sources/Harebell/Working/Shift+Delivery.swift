@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 extension Shift {
     /// Sees one delivery to its outcome; without one, the delivery is handed back at the end of the shift.
     func process(_ arrival: Arrival) async {
@@ -14,6 +20,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     let eventType: EventType?
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
+    let metrics: EventMetrics
 
     init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
         self.shift = shift
@@ -22,6 +29,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         self.route = eventType.flatMap { shift.table[$0] }
         self.log = DeliveryLog(
             shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
+        self.metrics = shift.metrics[eventType]
     }
 
     private var delivery: TransportDelivery { arrival.delivery }
@@ -35,6 +43,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
 
     func run() async {
         let began = clock.uptime()
+        metrics.received()
         var machine = DeliveryMachine(
             delivery, handler: route?.subscription.name, policy: route?.retry ?? shift.configuration.retry)
         var (action, handler) = receive(&machine)
@@ -47,7 +56,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
                 guard let handler else { return }
                 action = await call(handler, attempt: attempt, &machine)
             case .pause(let delay):
+                shift.metrics.pauseBegan()
                 action = await wait(delay) ? machine.paused() : machine.shutDown()
+                shift.metrics.pauseEnded()
             case .backOff(let delay):
                 if !holdsGate { shift.gate.close() }
                 holdsGate = true
@@ -106,6 +117,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         let deadline = began + handling.route.timeout
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
         // store no retry. It is waited for right here and hears of this task's cancellation.
+        shift.metrics.callBegan()
         let task = Task {
             try await shift.traced(handling.envelope, attempt: attempt) { try await handling.attempt(context) }
         }
@@ -120,10 +132,11 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         }
         let isInTime = shift.deadlines.remove(timeout)
         let duration = clock.uptime() - began
-        shift.metrics.handlerEnded(handling.envelope.type, after: duration)
+        shift.metrics.callEnded()
         let published = held.close()
         switch result {
         case .success:
+            metrics.called(.returned, duration: duration)
             return machine.returned(holding: published)
         case .failure where isInTime && Task.isCancelled:
             // Whatever it threw: it was cancelled by the shutdown, and that is not an attempt.
@@ -132,6 +145,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             let error = isInTime ? thrown : HarebellError.timeout(handling.route.timeout, underlying: thrown)
             let failure = describe(error)
             let verdict = handling.route.failures.verdict(on: error)
+            metrics.called(isInTime ? .init(verdict.classification) : .timeout, duration: duration)
             let action = machine.failed(
                 verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
             ) { delay in
@@ -139,7 +153,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             }
             if case .pause(let delay) = action {
                 log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
-                shift.metrics.count("retry_immediate", type: eventType)
+                metrics.retriesAtOnce()
             }
             return action
         }
@@ -186,12 +200,18 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         return !Task.isCancelled
     }
 
+    /// From the event's time to now, in seconds.
+    private func criticalTime(_ outcome: DeliveryOutcome) -> Double? {
+        guard case .handled = outcome, case .success(let envelope) = delivery.content else { return nil }
+        return clock.now().timeIntervalSince(envelope.time)
+    }
+
     private func settle(_ outcome: DeliveryOutcome, attempt: Int, duration: Duration) {
         // Released deliveries stay in the ledger until the shift hands them back, all in order.
         guard outcome != .released, shift.ledger.settle(arrival.number) else { return }
         if outcome == .handled { shift.endpoint.acknowledge(delivery) }
         log.settled(outcome, attempt: attempt, duration: duration)
-        shift.metrics.count(outcome.name, type: eventType)
+        metrics.settled(outcome, processing: duration, critical: criticalTime(outcome))
     }
 }
 

@@ -39,7 +39,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
 
     init(
         service: ServiceName, table: SubscriptionTable, configuration: WorkerConfiguration, endpoint: Endpoint,
-        logger: Logger, publish: @escaping @Sendable (Envelope) async throws -> Void
+        logger: Logger, metrics: WorkerMetrics, publish: @escaping @Sendable (Envelope) async throws -> Void
     ) {
         self.service = service
         self.table = table
@@ -47,7 +47,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         self.endpoint = endpoint
         self.publish = publish
         self.logger = logger
-        self.metrics = WorkerMetrics(service: service, table: table)
+        self.metrics = metrics
         self.deadlines = HandlerDeadlines(clock: configuration.clock)
     }
 
@@ -122,17 +122,18 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
             endpoint.release(delivery)
             let log = DeliveryLog(logger, service: service, delivery: delivery, handler: nil)
             log.settled(.released, attempt: delivery.attempts, duration: .zero)
-            metrics.count("released", type: try? delivery.content.get().type)
+            metrics[try? delivery.content.get().type].settled(.released, processing: .zero, critical: nil)
         }
         await endpoint.close()
     }
 
     private func start(_ delivery: TransportDelivery, in group: inout DiscardingTaskGroup) {
-        let number = ledger.admit(delivery)
+        let time = configuration.clock.uptime()
+        let number = ledger.admit(delivery, at: time)
         guard !ledger.isStopping else { return }  // Handed back with the rest.
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
         let arrival = Arrival(
-            number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
+            number: number, delivery: delivery, time: time, lane: key)
         if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()
         group.addTask {

@@ -1,4 +1,5 @@
 public import Logging
+import Metrics
 public import ServiceLifecycle
 import Synchronization
 
@@ -22,6 +23,7 @@ public final class Worker<T: Transport>: Service {
     private let logger: Logger
     private let subscriptions: [Subscription]
     private let phase = Mutex(Phase.starting)
+    private let metrics = Mutex<WorkerMetrics?>(nil)
 
     private enum Phase {
         case starting
@@ -51,6 +53,18 @@ public final class Worker<T: Transport>: Service {
         }
     }
 
+    /// Brings the gauges up to date: messages in hand and the age of the oldest, running handlers, the worker's state.
+    ///
+    /// Counters and timers need no call. Call it before metrics are read, or from time to time for a backend that sends
+    /// them by itself.
+    public func updateGauges() {
+        guard let metrics = metrics.withLock({ $0 }) else { return }
+        guard case .working(let shift) = phase.withLock({ $0 }) else { return metrics.show(state) }
+        let (count, oldest) = shift.ledger.inHand
+        let age = oldest.map { configuration.clock.uptime() - $0 } ?? .zero
+        metrics.show(state, inHand: count, oldestAge: age)
+    }
+
     /// Works until graceful shutdown or cancellation.
     ///
     /// On shutdown it takes nothing new, lets running handlers finish within the grace period, cancels the rest and
@@ -60,10 +74,14 @@ public final class Worker<T: Transport>: Service {
     public func run() async throws {
         defer { phase.withLock { $0 = .stopped } }
         let table = try SubscriptionTable(subscriptions, service: service, configuration: configuration)
+        // Made only now, for the metrics system may be bootstrapped after the worker is made.
+        let metrics = WorkerMetrics(
+            service: service, eventTypes: table.eventTypes, factory: configuration.metrics)
+        self.metrics.withLock { $0 = metrics }
         guard let endpoint = try await open(table) else { return }
         let shift = Shift(
             service: service, table: table, configuration: configuration, endpoint: endpoint, logger: logger,
-            publish: { [transport] in try await transport.publish($0) })
+            metrics: metrics, publish: { [transport] in try await transport.publish($0) })
         phase.withLock { $0 = .working(shift) }
         logger.info(
             "Working", metadata: ["service": "\(service)", "subscribes": "\(table.eventTypes)"])

@@ -1,3 +1,5 @@
+public import Metrics
+
 /// How a worker works, where a subscription does not say otherwise.
 public struct WorkerConfiguration: Sendable {
     /// How many messages are in the worker's hands at a time.
@@ -12,6 +14,8 @@ public struct WorkerConfiguration: Sendable {
     public var failures: [FailureRule]
     /// The event types that handlers publish, so that the transport can prepare them.
     public var publishes: [EventType]
+    /// Where the worker's metrics go; nil for the factory that `MetricsSystem` was bootstrapped with.
+    public var metrics: (any MetricsFactory)?
     /// Time.
     public var clock: WorkerClock
     /// Chance.
@@ -24,7 +28,7 @@ public struct WorkerConfiguration: Sendable {
     public init(
         prefetch: Int = 20, handlerTimeout: Duration = .seconds(60), gracePeriod: Duration = .seconds(30),
         retry: RetryPolicy = .default, failures: [FailureRule] = [], publishes: [EventType] = [],
-        clock: WorkerClock = .system,
+        metrics: (any MetricsFactory)? = nil, clock: WorkerClock = .system,
         randomness: Randomness = .system
     ) {
         self.prefetch = prefetch
@@ -33,6 +37,7 @@ public struct WorkerConfiguration: Sendable {
         self.retry = retry
         self.failures = failures
         self.publishes = publishes
+        self.metrics = metrics
         self.clock = clock
         self.randomness = randomness
     }

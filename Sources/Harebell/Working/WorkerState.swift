@@ -1,5 +1,5 @@
 /// What a worker is doing, for readiness probes.
-public enum WorkerState: String, Sendable, Hashable {
+public enum WorkerState: String, Sendable, Hashable, CaseIterable {
     /// Not running yet, or waiting for its transport.
     case starting
     /// Taking messages.
