@@ -14,8 +14,10 @@ public enum MetricName {
     static let retries = "harebell.retries"
     static let retriesWaiting = "harebell.retries.waiting"
     static let deadLetters = "harebell.dead_letters"
-    static let criticalTime = "harebell.critical_time"
-    static let processingTime = "harebell.processing_time"
+    /// From an event's time to the moment it was handled.
+    public static let criticalTime = "harebell.critical_time"
+    /// From the beginning of the work on a message to the moment it was handled.
+    public static let processingTime = "harebell.processing_time"
     static let clockSkew = "harebell.clock_skew"
     static let inHand = "harebell.messages.in_hand"
     static let inFlight = "harebell.handlers.in_flight"
@@ -33,6 +35,11 @@ public enum MetricName {
     public static let unroutable = "harebell.publish.unroutable"
     /// Events that the broker did not store and that were published again.
     public static let nacked = "harebell.publish.nacked"
+
+    /// Events that wait in an outbox for the broker.
+    public static let outboxPending = "harebell.outbox.pending"
+    /// For how long the oldest of them has.
+    public static let outboxOldest = "harebell.outbox.oldest_seconds"
 
     /// One sentence per metric, by its label.
     public static let descriptions: [String: String] = [
@@ -58,6 +65,8 @@ public enum MetricName {
         connectionBlockedTime: "For how long the broker took no publishes on this connection.",
         connectionsOpened: "How often a connection to the broker was opened; more than once is after a loss.",
         unroutable: "Events that the broker returned, for no queue and no alternate exchange took them.",
+        outboxPending: "Events that wait in the outbox for the broker.",
+        outboxOldest: "For how long the oldest event in the outbox has waited.",
         nacked: "Events that the broker did not store and that were published again.",
     ]
 }

@@ -21,6 +21,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
     let metrics: EventMetrics
+    private let trace = TraceOfCall()
 
     init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
         self.shift = shift
@@ -119,9 +120,13 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         // store no retry. It is waited for right here and hears of this task's cancellation.
         shift.metrics.callBegan()
         let task = Task {
-            try await shift.traced(handling.envelope, attempt: attempt) { try await handling.attempt(context) }
+            try await shift.traced(
+                handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
+                replayCount: delivery.replayCount, trace: trace
+            ) { try await handling.attempt(context) }
         }
         let timeout = shift.deadlines.add(at: deadline) {
+            shift.overdue.began(arrival.number, at: deadline)
             task.cancel()
             log.timedOut(attempt: attempt, after: handling.route.timeout)
         }
@@ -131,6 +136,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             task.cancel()
         }
         let isInTime = shift.deadlines.remove(timeout)
+        if !isInTime { shift.overdue.ended(arrival.number) }
         let duration = clock.uptime() - began
         shift.metrics.callEnded()
         let published = held.close()
@@ -210,7 +216,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         // Released deliveries stay in the ledger until the shift hands them back, all in order.
         guard outcome != .released, shift.ledger.settle(arrival.number) else { return }
         if outcome == .handled { shift.endpoint.acknowledge(delivery) }
-        log.settled(outcome, attempt: attempt, duration: duration)
+        log.settled(outcome, attempt: attempt, duration: duration, trace: trace.value)
         metrics.settled(outcome, processing: duration, critical: criticalTime(outcome))
     }
 }

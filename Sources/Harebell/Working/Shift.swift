@@ -30,6 +30,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     let metrics: WorkerMetrics
     let ledger = Ledger()
     let gate = Gate()
+    let overdue = OverdueHandlers()
     let deadlines: HandlerDeadlines
     let isTraced = Shift.isInstrumented
     private let lanes = Mutex(Lanes<Arrival>())

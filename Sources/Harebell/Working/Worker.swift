@@ -53,6 +53,12 @@ public final class Worker<T: Transport>: Service {
         }
     }
 
+    /// For how long the handler that has been overdue for longest has been so.
+    var longestOverdue: Duration? {
+        guard case .working(let shift) = phase.withLock({ $0 }) else { return nil }
+        return shift.overdue.first.map { configuration.clock.uptime() - $0 }
+    }
+
     /// Brings the gauges up to date: messages in hand and the age of the oldest, running handlers, the worker's state.
     ///
     /// Counters and timers need no call. Call it before metrics are read, or from time to time for a backend that sends
@@ -81,7 +87,7 @@ public final class Worker<T: Transport>: Service {
         guard let endpoint = try await open(table) else { return }
         let shift = Shift(
             service: service, table: table, configuration: configuration, endpoint: endpoint, logger: logger,
-            metrics: metrics, publish: { [transport] in try await transport.publish($0) })
+            metrics: metrics, publish: { [transport] in try await transport.publishInSpan($0) })
         phase.withLock { $0 = .working(shift) }
         logger.info(
             "Working", metadata: ["service": "\(service)", "subscribes": "\(table.eventTypes)"])

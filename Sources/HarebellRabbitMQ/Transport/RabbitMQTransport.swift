@@ -15,7 +15,7 @@ import Synchronization
 /// Two connections: one publishes, one consumes, for a connection that publishes is not read at all while the broker
 /// holds it back (memory or disk alarm), and acknowledgements must not wait for that. Run it as a service that starts
 /// before and stops after the workers that use it.
-public final class RabbitMQTransport: Transport {
+public final class RabbitMQTransport: Transport, ObservableService {
     /// The topology's options.
     public let topology: TopologyOptions
     /// How long an event may take to be confirmed, with all repetitions.
@@ -156,11 +156,14 @@ public final class RabbitMQTransport: Transport {
         metrics.show([("consumes", consuming), ("publishes", publishing)])
     }
 
-    /// Whether both connections are open, and whether the broker takes publishes: for readiness probes.
-    public var connectionState: (isOpen: Bool, isBlocked: Bool) {
+    /// Ready while both connections are open and the broker takes publishes.
+    public func health() -> ServiceHealth {
         let (publishing, consuming) = (publishing.state, consuming.state)
+        let isOpen = publishing.isConnected && consuming.isConnected
         let isBlocked = if case .blocked = publishing { true } else { false }
-        return (publishing.isConnected && consuming.isConnected, isBlocked)
+        return ServiceHealth(
+            name: "broker", state: !isOpen ? "not connected" : isBlocked ? "takes no publishes" : "connected",
+            isStarted: self.consuming.history.connects > 0, isReady: isOpen && !isBlocked)
     }
 
     /// Declares a service's topology, or proves it by consuming, and starts to deliver.
