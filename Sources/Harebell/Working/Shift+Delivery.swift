@@ -1,9 +1,13 @@
 extension Shift {
     /// Sees one delivery to its outcome; without one, the delivery is handed back at the end of the shift.
     func process(_ arrival: Arrival) async {
-        await gate.pass()
-        guard !ledger.isStopping, !Task.isCancelled else { return }
+        switch await ledger.begin(arrival.number) {
+        case .begin: break
+        case .gone: return
+        case .overdue: return handBackOverdue()
+        }
         await DeliveryRun(shift: self, arrival: arrival).run()
+        ledger.ended(arrival.number)
     }
 }
 
@@ -25,8 +29,6 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     }
 
     private var delivery: TransportDelivery { arrival.delivery }
-    /// How long a message may be unacknowledged; brokers close the channel after 30 minutes.
-    private var longestStay: Duration { .seconds(15 * 60) }
     private var clock: WorkerClock { shift.configuration.clock }
     private func random() -> Double { shift.configuration.randomness.next() }
     private func describe(_ error: any Error) -> FailureDescription {
@@ -38,9 +40,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         var machine = DeliveryMachine(
             delivery, handler: route?.subscription.name, policy: route?.retry ?? shift.configuration.retry)
         var (action, handler) = receive(&machine)
-        // While an outcome waits for its repetition, this delivery keeps the gate closed for all new work.
-        var holdsGate = false
-        defer { if holdsGate { shift.gate.open() } }
+        // While an outcome waits for its repetition, this delivery holds back all new work.
+        var holdsBack = false
+        defer { if holdsBack { shift.ledger.letGo() } }
         while true {
             switch action {
             case .callHandler(let attempt):
@@ -49,8 +51,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             case .pause(let delay):
                 action = await wait(delay) ? machine.paused() : machine.shutDown()
             case .backOff(let delay):
-                if !holdsGate { shift.gate.close() }
-                holdsGate = true
+                if !holdsBack { shift.ledger.hold() }
+                holdsBack = true
                 action = await wait(delay) ? machine.backedOff() : machine.shutDown()
                 continue
             case .publish(let envelope):
@@ -66,9 +68,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             case .settle(let outcome):
                 return settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
             }
-            if holdsGate, !action.isBackOff {
-                shift.gate.open()
-                holdsGate = false
+            if holdsBack, !action.isBackOff {
+                shift.ledger.letGo()
+                holdsBack = false
             }
         }
     }
@@ -135,7 +137,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             let action = machine.failed(
                 verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
             ) { delay in
-                clock.uptime() - arrival.time + delay + handling.route.timeout <= longestStay
+                clock.uptime() - arrival.time + delay + handling.route.timeout <= WorkerConfiguration.longestStay
             }
             if case .pause(let delay) = action {
                 log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
