@@ -179,8 +179,9 @@ let package = Package(
         .testTarget(
             name: "HarebellObservabilityTests",
             dependencies: [
-                "Harebell", "HarebellObservability", "HarebellTesting", "TestSupport", logging, metrics,
-                serviceLifecycle,
+                "Harebell", "HarebellDevelopment", "HarebellObservability", "HarebellTesting", "TestSupport",
+                hummingbird,
+                logging, metrics, serviceLifecycle, tracing,
             ] + nio,
             swiftSettings: strict),
         .testTarget(
@@ -227,6 +228,6 @@ let package = Package(
                 "LoanEvents",
                 "TestSupport", logging,
             ],
-            swiftSettings: strict),
+            exclude: ["Observing/otlp_receiver.py"], swiftSettings: strict),
     ]
 )

@@ -18,7 +18,9 @@ public struct ServiceHealth: Sendable, Hashable {
     public var isStarted: Bool
     /// Whether it takes work now.
     public var isReady: Bool
-    /// Why it must be restarted, if it must: it makes no progress. Never because of the broker.
+    /// Why it must be restarted, if it must: it makes no progress.
+    ///
+    /// Never because of the broker.
     public var stuck: String?
 
     /// A service's health from its parts.

@@ -6,7 +6,7 @@ extension Shift {
     /// The first call for an event continues the event's trace. A repetition, whether a retry or a replay, may come hours
     /// later and a hundred times: it is a trace of its own, linked to the event's.
     func traced(
-        _ envelope: Envelope, handler: String, attempt: Int, replayCount: Int, trace: TraceOfCall,
+        _ envelope: Envelope, handler: String, attempt: Int, replayCount: Int, trace: TraceOfCall?,
         _ body: () async throws -> Void
     ) async throws {
         guard isTraced else { return try await body() }
@@ -17,7 +17,7 @@ extension Shift {
             "process \(destination)", context: isRepetition ? .topLevel : origin, ofKind: .consumer
         ) { span in
             if isRepetition { span.addLink(SpanLink(context: origin, attributes: [:])) }
-            trace.set(TraceContext(span.context))
+            trace?.set(TraceContext(span.context))
             span.updateAttributes { attributes in
                 attributes["messaging.system"] = "rabbitmq"
                 attributes["messaging.operation.type"] = "process"

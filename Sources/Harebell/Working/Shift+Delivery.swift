@@ -7,9 +7,13 @@
 extension Shift {
     /// Sees one delivery to its outcome; without one, the delivery is handed back at the end of the shift.
     func process(_ arrival: Arrival) async {
-        await gate.pass()
-        guard !ledger.isStopping, !Task.isCancelled else { return }
+        switch await ledger.begin(arrival.number) {
+        case .begin: break
+        case .gone: return
+        case .overdue: return handBackOverdue()
+        }
         await DeliveryRun(shift: self, arrival: arrival).run()
+        ledger.ended(arrival.number)
     }
 }
 
@@ -21,7 +25,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
     let metrics: EventMetrics
-    private let trace = TraceOfCall()
+    private let trace: TraceOfCall?
 
     init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
         self.shift = shift
@@ -31,11 +35,10 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         self.log = DeliveryLog(
             shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
         self.metrics = shift.metrics[eventType]
+        self.trace = shift.isTraced ? TraceOfCall() : nil
     }
 
     private var delivery: TransportDelivery { arrival.delivery }
-    /// How long a message may be unacknowledged; brokers close the channel after 30 minutes.
-    private var longestStay: Duration { .seconds(15 * 60) }
     private var clock: WorkerClock { shift.configuration.clock }
     private func random() -> Double { shift.configuration.randomness.next() }
     private func describe(_ error: any Error) -> FailureDescription {
@@ -48,9 +51,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         var machine = DeliveryMachine(
             delivery, handler: route?.subscription.name, policy: route?.retry ?? shift.configuration.retry)
         var (action, handler) = receive(&machine)
-        // While an outcome waits for its repetition, this delivery keeps the gate closed for all new work.
-        var holdsGate = false
-        defer { if holdsGate { shift.gate.open() } }
+        // While an outcome waits for its repetition, this delivery holds back all new work.
+        var holdsBack = false
+        defer { if holdsBack { shift.ledger.letGo() } }
         while true {
             switch action {
             case .callHandler(let attempt):
@@ -61,8 +64,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
                 action = await wait(delay) ? machine.paused() : machine.shutDown()
                 shift.metrics.pauseEnded()
             case .backOff(let delay):
-                if !holdsGate { shift.gate.close() }
-                holdsGate = true
+                if !holdsBack { shift.ledger.hold() }
+                holdsBack = true
                 action = await wait(delay) ? machine.backedOff() : machine.shutDown()
                 continue
             case .publish(let envelope):
@@ -78,9 +81,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             case .settle(let outcome):
                 return settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
             }
-            if holdsGate, !action.isBackOff {
-                shift.gate.open()
-                holdsGate = false
+            if holdsBack, !action.isBackOff {
+                shift.ledger.letGo()
+                holdsBack = false
             }
         }
     }
@@ -155,7 +158,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             let action = machine.failed(
                 verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
             ) { delay in
-                clock.uptime() - arrival.time + delay + handling.route.timeout <= longestStay
+                clock.uptime() - arrival.time + delay + handling.route.timeout <= WorkerConfiguration.longestStay
             }
             if case .pause(let delay) = action {
                 log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
@@ -216,7 +219,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         // Released deliveries stay in the ledger until the shift hands them back, all in order.
         guard outcome != .released, shift.ledger.settle(arrival.number) else { return }
         if outcome == .handled { shift.endpoint.acknowledge(delivery) }
-        log.settled(outcome, attempt: attempt, duration: duration, trace: trace.value)
+        log.settled(outcome, attempt: attempt, duration: duration, trace: trace?.value)
         metrics.settled(outcome, processing: duration, critical: criticalTime(outcome))
     }
 }

@@ -24,6 +24,11 @@ public struct WorkerConfiguration: Sendable {
     /// The longest timeout a handler can have: brokers close a channel whose messages stay unsettled for too long.
     public static let longestHandlerTimeout: Duration = .seconds(600)
 
+    /// How long a message may be in the worker's hands without being settled, whether it waits there or is worked on.
+    public static let longestStay: Duration = .seconds(900)
+    /// What the prefetch can be.
+    static let prefetches = 1...65_535
+
     /// A configuration; what is not given is the default's.
     public init(
         prefetch: Int = 20, handlerTimeout: Duration = .seconds(60), gracePeriod: Duration = .seconds(30),

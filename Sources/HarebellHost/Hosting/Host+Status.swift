@@ -11,12 +11,14 @@ extension Host {
         // The first is stopped last: the spans of the shutdown go out too.
         var observers: [any Service] = exporter.map { [$0] } ?? []
         if let port = settings.status.port, let metrics {
-            let routes = StatusRoutes(
+            let control = HostControl(workers: services.compactMap { $0 as? any ControllableService })
+            var routes = StatusRoutes(
                 metrics: { format in
                     for service in health.services { await service.updateGauges() }
                     return metrics.text(format)
                 },
                 live: { await health.live() }, ready: { await health.ready() }, started: { await health.started() })
+            if !control.workers.isEmpty { routes.control = { try await control.obey($0) } }
             observers.append(
                 StatusServer(host: settings.status.host, port: port, routes: routes, logger: logger))
         }

@@ -32,7 +32,9 @@ final class NotifySocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Sends one message; whether the manager's queue took it. Never waits.
+    /// Sends one message; whether the manager's queue took it.
+    ///
+    /// Never waits.
     @discardableResult
     func send(_ message: String) -> Bool {
         var address = sockaddr_un()

@@ -2,7 +2,9 @@ import Harebell
 import Metrics
 
 extension OutboxRelay: ObservableService {
-    /// Ready while loans can be written; stuck when it has not come round for too long. Events that wait for the broker are
+    /// Ready while loans can be written; stuck when it has not come round for too long.
+    ///
+    /// Events that wait for the broker are
     /// shown, not held against it.
     func health() async -> ServiceHealth {
         let backlog = try? await store.backlog()
