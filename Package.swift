@@ -80,16 +80,21 @@ let package = Package(
         .target(
             name: "Harebell", dependencies: [logging, metrics, tracing, serviceLifecycle], swiftSettings: safe),
         .target(
-            name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging, serviceLifecycle], swiftSettings: safe
-        ),
+            name: "HarebellRabbitMQ", dependencies: ["AMQP", "Harebell", logging, metrics, serviceLifecycle],
+            swiftSettings: safe),
         .target(name: "HarebellTesting", dependencies: ["Harebell", logging, serviceLifecycle], swiftSettings: safe),
-        .target(name: "HarebellObservability", dependencies: [logging], swiftSettings: safe),
+        .target(
+            name: "HarebellObservability",
+            dependencies: [
+                "Curl", logging, metrics, serviceLifecycle, tracing, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
+            swiftSettings: safe),
         .target(
             name: "HarebellHost",
             dependencies: [
                 "AMQP", "Harebell", "HarebellObservability", "HarebellRabbitMQ", argumentParser, configuration,
-                logging, serviceLifecycle, unixSignals,
-            ],
+                logging, metrics, serviceLifecycle, tracing, unixSignals,
+            ] + nio,
             swiftSettings: safe),
         .target(
             name: "HarebellOperations", dependencies: ["AMQP", "Curl", "Harebell", "HarebellRabbitMQ", logging],
@@ -100,7 +105,7 @@ let package = Package(
             name: "CCurl", pkgConfig: "libcurl",
             providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         .target(name: "CCurlShim", dependencies: ["CCurl"]),
-        .target(name: "Curl", dependencies: ["CCurl", "CCurlShim"], swiftSettings: strict),
+        .target(name: "Curl", dependencies: ["CCurl", "CCurlShim", tracing], swiftSettings: strict),
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
         .target(name: "Signing", dependencies: ["CCrypto"], swiftSettings: strict),
@@ -110,7 +115,8 @@ let package = Package(
         // The reference system: a loan is paid out.
         .target(name: "LoanEvents", dependencies: ["Harebell"], swiftSettings: safe),
         .executableTarget(
-            name: "PayoutService", dependencies: service + ["Signing", grdb, hummingbird], swiftSettings: safe),
+            name: "PayoutService", dependencies: service + ["Signing", grdb, hummingbird, metrics, tracing],
+            swiftSettings: safe),
         .executableTarget(name: "EmailWorker", dependencies: service + ["Curl"], swiftSettings: safe),
         .executableTarget(name: "PDFWorker", dependencies: service + ["CPango"], swiftSettings: strict),
         .executableTarget(
@@ -171,9 +177,17 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "HarebellObservabilityTests",
+            dependencies: [
+                "Harebell", "HarebellDevelopment", "HarebellObservability", "HarebellTesting", "TestSupport",
+                hummingbird,
+                logging, metrics, serviceLifecycle, tracing,
+            ] + nio,
+            swiftSettings: strict),
+        .testTarget(
             name: "HarebellHostTests",
             dependencies: [
-                "AMQP", "ExampleSubscriber", "Harebell", "HarebellDevelopment", "HarebellHost",
+                "AMQP", "Curl", "ExampleSubscriber", "Harebell", "HarebellDevelopment", "HarebellHost",
                 "HarebellObservability", "HarebellRabbitMQ", "LoanEvents", "TestSupport", argumentParser, configuration,
                 logging, serviceLifecycle,
             ],
@@ -214,6 +228,6 @@ let package = Package(
                 "LoanEvents",
                 "TestSupport", logging,
             ],
-            swiftSettings: strict),
+            exclude: ["Observing/otlp_receiver.py"], swiftSettings: strict),
     ]
 )

@@ -5,7 +5,7 @@
 ///
 /// The thread runs until ``shutdown()`` or until the client is released.
 public final class CurlClient: Sendable {
-    private let configuration: CurlConfiguration
+    let configuration: CurlConfiguration
     let thread: TransferThread
 
     /// A client with its thread started.
@@ -21,8 +21,10 @@ public final class CurlClient: Sendable {
     /// Sends a request and waits for the whole response, whatever its status.
     public func send(_ request: HTTPRequest) async throws(CurlError) -> HTTPResponse {
         let url = try request.validated(by: configuration)
-        let reply = try await run(.http(request, url))
-        return HTTPResponse(status: reply.status, fields: reply.fields, body: reply.body)
+        return try await traced(request, to: url) { request throws(CurlError) in
+            let reply = try await run(.http(request, url))
+            return HTTPResponse(status: reply.status, fields: reply.fields, body: reply.body)
+        }
     }
 
     /// Hands a mail to a server and waits until it has taken it over.
@@ -31,8 +33,10 @@ public final class CurlClient: Sendable {
     /// ``CurlError/Code/connectionLost`` leaves open whether the mail was taken.
     public func submit(_ mail: MailSubmission) async throws(CurlError) -> MailReceipt {
         let url = try mail.validated(by: configuration)
-        let reply = try await run(.mail(mail, url))
-        return MailReceipt(status: reply.status, reply: reply.lastLine)
+        return try await traced(mailTo: url) { () throws(CurlError) in
+            let reply = try await run(.mail(mail, url))
+            return MailReceipt(status: reply.status, reply: reply.lastLine)
+        }
     }
 
     /// Fails what is under way with ``CurlError/Code/closed`` and stops the thread.

@@ -21,6 +21,8 @@ public struct CurlConfiguration: Sendable {
     public var maximumConnectionsPerHost: Int
     /// The value of `User-Agent`.
     public var userAgent: String
+    /// Whether each request is a span of the running trace and carries its headers, where the process is traced at all.
+    public var isTraced: Bool
 
     /// A configuration with the default limits.
     public init(
@@ -31,7 +33,8 @@ public struct CurlConfiguration: Sendable {
         addressPolicy: AddressPolicy = .any,
         maximumResponseSize: Int = 1 << 20,
         maximumConnectionsPerHost: Int = 32,
-        userAgent: String = "harebell"
+        userAgent: String = "harebell",
+        isTraced: Bool = true
     ) {
         self.connectTimeout = connectTimeout
         self.timeout = timeout
@@ -41,6 +44,7 @@ public struct CurlConfiguration: Sendable {
         self.maximumResponseSize = maximumResponseSize
         self.maximumConnectionsPerHost = maximumConnectionsPerHost
         self.userAgent = userAgent
+        self.isTraced = isTraced
     }
 
     func allows(_ url: ServerURL) -> Bool {

@@ -4,6 +4,8 @@ public import Harebell
 import HarebellObservability
 public import HarebellRabbitMQ
 public import Logging
+import Metrics
+import Tracing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -26,6 +28,11 @@ public struct Host: Sendable {
     public let transport: RabbitMQTransport
 
     let settings: HostSettings
+    /// What `/metrics` shows; nil without a status port.
+    let metrics: PrometheusMetrics?
+    let environment: [String: String]
+    /// Sends the traces away, where an endpoint is set; made by ``bootstrap()``.
+    private(set) var exporter: OTLPExporter?
     private let makeHandler: @Sendable (String) -> LineLogHandler
 
     /// Reads and checks the settings that every service has.
@@ -40,17 +47,27 @@ public struct Host: Sendable {
         let settings = try sources.read { reader in
             var settings = HostSettings(reading: &reader)
             settings.connection.connectionName = settings.connection.connectionName ?? Self.connectionName(of: service)
+            do {
+                settings.tracing = try OTLPSettings(
+                    environment: environment, service: service.rawValue, version: HarebellVersion.current)
+            } catch let error as OTLPSettings.Problems {
+                for problem in error.problems { reader.note(problem) }
+            }
             return settings
         }
         let colours = TerminalColours.areWanted(environment: environment, isTerminal: output.isTerminal)
         let format = settings.logFormat ?? (output.isTerminal ? .pretty : .json)
         let makeHandler: @Sendable (String) -> LineLogHandler = { label in
-            LineLogHandler(label: label, format: format, level: settings.logLevel, colours: colours, output: output)
+            LineLogHandler(
+                label: label, format: format, level: settings.logLevel, colours: colours, output: output,
+                metadataProvider: settings.tracing == nil ? nil : .currentSpan)
         }
         self.service = service
         self.sources = sources
         self.settings = settings
         self.makeHandler = makeHandler
+        self.environment = environment
+        self.metrics = settings.status.port.map { _ in Self.prometheus() }
         let logger = Logger(label: service.rawValue) { makeHandler($0) }
         self.logger = logger
         self.transport = RabbitMQTransport(
@@ -70,9 +87,22 @@ public struct Host: Sendable {
         return "\(service) \(process.hostName):\(process.processIdentifier)"
     }
 
-    /// Makes loggers that libraries create for themselves look like ours; once per process.
-    func bootstrapLogging() {
+    private static func prometheus() -> PrometheusMetrics {
+        PrometheusMetrics(
+            buckets: [MetricName.criticalTime: .longTimes, MetricName.processingTime: .longTimes],
+            descriptions: MetricName.descriptions.merging(TracingMetric.descriptions) { own, _ in own })
+    }
+
+    /// Makes loggers that libraries create for themselves look like ours, and lets `/metrics` show what they count; once
+    /// per process.
+    mutating func bootstrap() {
         let makeHandler = makeHandler
         LoggingSystem.bootstrap { makeHandler($0) }
+        if let metrics { MetricsSystem.bootstrap(metrics) }
+        // After the metrics, for the exporter counts what it sends.
+        guard let tracing = settings.tracing else { return }
+        let exporter = OTLPExporter(settings: tracing, version: HarebellVersion.current, logger: logger)
+        InstrumentationSystem.bootstrap(HarebellTracer(sampler: tracing.sampler, queue: exporter.queue))
+        self.exporter = exporter
     }
 }

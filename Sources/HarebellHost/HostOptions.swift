@@ -53,6 +53,19 @@ public struct HostOptions: ParsableArguments, Sendable {
             "json or pretty. [HAREBELL_LOG_FORMAT] (default: pretty on a terminal, else json)",
             valueName: "format"))
     var logFormat: String?
+    @Option(
+        help: ArgumentHelp(
+            """
+            Serve /metrics, /livez, /readyz, /startupz and /control on this port; 0 for a free one. \
+            [HAREBELL_STATUS_PORT] (default: none)
+            """,
+            valueName: "port"))
+    var statusPort: String?
+    @Option(
+        help: ArgumentHelp(
+            "The address that the status port listens on. [HAREBELL_STATUS_HOST] (default: 127.0.0.1)",
+            valueName: "address"))
+    var statusHost: String?
 
     /// Creates options as if nothing was given on the command line.
     public init() {}
@@ -62,7 +75,8 @@ public struct HostOptions: ParsableArguments, Sendable {
         let own = [
             "declare": declare.map(String.init), "failFast": failFast ? "true" : nil, "prefetch": prefetch,
             "gracePeriod": gracePeriod, "handlerTimeout": handlerTimeout, "retry.delays": retryDelays,
-            "retry.rungs": retryRungs, "log.level": logLevel, "log.format": logFormat,
+            "retry.rungs": retryRungs, "log.level": logLevel, "log.format": logFormat, "status.port": statusPort,
+            "status.host": statusHost,
         ]
         return own.merging(broker.flags) { own, _ in own }
     }

@@ -15,6 +15,8 @@ struct HostSettings: Sendable {
     var retryRungs: RetryRungs = .default
     var logLevel: Logger.Level = .info
     var logFormat: LogFormat?
+    var status = StatusSettings()
+    var tracing: OTLPSettings?
 
     init() {}
 
@@ -32,5 +34,6 @@ struct HostSettings: Sendable {
         retryRungs = RetrySettings.rungs(&reader)
         logLevel = reader.choice("log.level") ?? logLevel
         logFormat = reader.choice("log.format")
+        status = StatusSettings(reading: &reader)
     }
 }

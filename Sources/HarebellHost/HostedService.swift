@@ -59,7 +59,7 @@ extension HostedService {
 
     /// Reads the configuration, sets up logging, starts the service; every failure becomes a documented exit code.
     public mutating func run() async throws {
-        let host: Host
+        var host: Host
         do {
             host = try await Host(
                 service: Self.service, options: options, flags: flags,
@@ -67,7 +67,7 @@ extension HostedService {
         } catch let problems as SettingsProblems {
             throw Self.report(problems)
         }
-        host.bootstrapLogging()
+        host.bootstrap()
         do {
             try await host.checkConnection()
             try await start(host)

@@ -1,3 +1,4 @@
+import Harebell
 import Testing
 
 @testable import HarebellRabbitMQ

@@ -79,7 +79,8 @@ final class TestSystem: Sendable {
     private let url: String
     var address: String { url }
     private let prefetch: Int
-    private let services = Mutex<[any Service]>([])
+    private let state = Mutex<[Worker<RabbitMQTransport>]>([])
+    var workers: [Worker<RabbitMQTransport>] { state.withLock { $0 } }
     private let queues = Mutex<[String]>([])
     private let group = Mutex<ServiceGroup?>(nil)
     private let end = Mutex<(result: Result<Void, any Error>?, waiter: CheckedContinuation<Void, any Error>?)>(
@@ -98,14 +99,15 @@ final class TestSystem: Sendable {
     }
 
     func worker(
-        _ service: ServiceName, publishes: [EventType] = [], @SubscriptionBuilder _ subscriptions: () -> [Subscription]
+        _ service: ServiceName, publishes: [EventType] = [], retry: RetryPolicy = TestSystem.retry,
+        @SubscriptionBuilder _ subscriptions: () -> [Subscription]
     ) {
         let worker = Worker(
             service: service, transport: transport,
             configuration: WorkerConfiguration(
-                prefetch: prefetch, gracePeriod: gracePeriod, retry: Self.retry, publishes: publishes),
+                prefetch: prefetch, gracePeriod: gracePeriod, retry: retry, publishes: publishes),
             logger: quietLogger, subscriptions)
-        services.withLock { $0.append(worker) }
+        state.withLock { $0.append(worker) }
         queues.withLock { $0.append(service.rawValue) }
     }
 
@@ -114,7 +116,7 @@ final class TestSystem: Sendable {
     }
 
     func run() async throws {
-        let services: [any Service] = [transport] + services.withLock { $0 }
+        let services: [any Service] = [transport] + workers
         let group = ServiceGroup(configuration: .init(services: services, logger: quietLogger))
         self.group.withLock { $0 = group }
         do {

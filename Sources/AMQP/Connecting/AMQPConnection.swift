@@ -33,6 +33,13 @@ public final class AMQPConnection: Sendable {
     /// Whether the broker refuses to take publishes at the moment, for it is short of memory or disk.
     public var isBlocked: Bool { core.read { $0.blockedReason != nil } }
 
+    /// For how long the broker has refused to take publishes, this time and earlier ones together.
+    public var blockedTime: Duration {
+        let (before, since) = core.read { ($0.blockedBefore, $0.blockedSince) }
+        let now = since.map { NIODeadline.now() - $0 } ?? .zero
+        return .nanoseconds((before + now).nanoseconds)
+    }
+
     /// Whether calls can be made.
     public var isOpen: Bool { core.read { $0.refusal == nil } }
 

@@ -19,9 +19,12 @@ extension ConnectionMachine {
         case (.connectionCloseOK, .closing): finish(nil)
         case (.connectionBlocked(let reason), .open), (.connectionBlocked(let reason), .closing):
             blockedReason = reason
+            blockedSince = blockedSince ?? now
             out.effects.append(.log(.warning, "the broker blocks publishing: \(reason)"))
         case (.connectionUnblocked, .open), (.connectionUnblocked, .closing):
             blockedReason = nil
+            if let blockedSince { blockedBefore = blockedBefore + (now - blockedSince) }
+            blockedSince = nil
             out.effects.append(.log(.notice, "the broker takes publishes again"))
             openGate()
         default:

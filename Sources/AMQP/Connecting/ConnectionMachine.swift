@@ -49,6 +49,9 @@ struct ConnectionMachine: Sendable {
 
     var serverProperties = FieldTable()
     var blockedReason: String?
+    var blockedSince: NIODeadline?
+    /// How long earlier blocks lasted.
+    var blockedBefore: TimeAmount = .zero
 
     // MARK: Channels
 

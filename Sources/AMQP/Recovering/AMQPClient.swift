@@ -166,6 +166,14 @@ public final class AMQPClient: Sendable {
         }
     }
 
+    /// What the client has been through, for metrics.
+    public var history: ConnectionHistory {
+        let (phase, past) = box.withLockedValue { ($0.phase, $0.history) }
+        var history = ConnectionHistory(connects: past.connects, blockedTime: past.blockedTime)
+        if case .connected(let connection) = phase { history.blockedTime += connection.blockedTime }
+        return history
+    }
+
     /// Adds something to do at each connect, after those added before and before anything else uses the connection.
     ///
     /// Added while connected, it is done at the next connect. An action that throws makes the attempt fail; it is

@@ -17,6 +17,8 @@ struct ClientState: Sendable {
     }
 
     var phase = Phase.connecting(nil)
+    /// How often it was connected, and for how long earlier connections were blocked.
+    var history = (connects: 0, blockedTime: Duration.zero)
     var isRunning = false
     var isShuttingDown = false
     var actions: [(name: String, action: @Sendable (AMQPConnection) async throws -> Void)] = []
@@ -57,6 +59,8 @@ struct ClientState: Sendable {
     /// Changes the phase; a closed client stays closed.
     mutating func enter(_ phase: Phase) -> Resumption? {
         if case .closed = self.phase { return nil }
+        if case .connected(let connection) = self.phase { history.blockedTime += connection.blockedTime }
+        if case .connected = phase { history.connects += 1 }
         self.phase = phase
         guard let connection else { return nil }
         defer { waiting = [] }

@@ -19,7 +19,7 @@ struct SubscriptionTable: Sendable {
         var routes: [EventType: Route] = [:]
         var eventTypes: [EventType] = []
         if subscriptions.isEmpty { problems.append("it subscribes to nothing") }
-        if !(1...65_535).contains(configuration.prefetch) {
+        if !WorkerConfiguration.prefetches.contains(configuration.prefetch) {
             problems.append("prefetch is \(configuration.prefetch), must be 1 to 65535")
         }
         if configuration.gracePeriod < .zero { problems.append("the grace period is negative") }
@@ -49,6 +49,9 @@ struct SubscriptionTable: Sendable {
     }
 
     subscript(_ type: EventType) -> Route? { routes[type] }
+
+    /// The longest timeout of them all.
+    var longestTimeout: Duration { routes.values.map(\.timeout).max() ?? .zero }
 
     var all: [Route] { eventTypes.compactMap { routes[$0] } }
 }

@@ -18,10 +18,16 @@ public struct TraceContext: Sendable, Hashable {
     public var isEmpty: Bool { traceparent == nil && tracestate == nil && baggage == nil }
 
     /// The 32 hexadecimal digits of the trace id, if `traceparent` is well-formed.
-    public var traceID: String? {
+    public var traceID: String? { parts.map { String($0[1]) } }
+
+    /// The 16 hexadecimal digits of the span's id, if `traceparent` is well-formed.
+    public var spanID: String? { parts.map { String($0[2]) } }
+
+    private var parts: [Substring]? {
         guard let parts = traceparent?.split(separator: "-", omittingEmptySubsequences: false), parts.count >= 4,
-            parts[0].count == 2, parts[1].utf8.count == 32, parts[1].allSatisfy(\.isHexDigit)
+            parts[0].count == 2, parts[1].utf8.count == 32, parts[1].allSatisfy(\.isHexDigit),
+            parts[2].utf8.count == 16, parts[2].allSatisfy(\.isHexDigit)
         else { return nil }
-        return String(parts[1])
+        return parts
     }
 }

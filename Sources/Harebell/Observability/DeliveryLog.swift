@@ -14,6 +14,7 @@ struct DeliveryLog: Sendable {
             logger[metadataKey: "event_type"] = "\(envelope.type)"
             logger[metadataKey: "correlation_id"] = "\(envelope.correlationID)"
             if let trace = envelope.trace.traceID { logger[metadataKey: "trace_id"] = "\(trace)" }
+            if let span = envelope.trace.spanID { logger[metadataKey: "span_id"] = "\(span)" }
         case .failure(let malformed):
             if let id = malformed.id { logger[metadataKey: "event_id"] = "\(id)" }
         }
@@ -28,8 +29,13 @@ struct DeliveryLog: Sendable {
         return logger
     }
 
-    func settled(_ outcome: DeliveryOutcome, attempt: Int, duration: Duration) {
+    /// - Parameter trace: of the call that led to the outcome; the event's own unless given.
+    func settled(
+        _ outcome: DeliveryOutcome, attempt: Int, duration: Duration, trace: TraceContext? = nil
+    ) {
         var metadata = self.metadata(outcome.name, attempt: attempt, duration: duration)
+        if let traceID = trace?.traceID { metadata["trace_id"] = "\(traceID)" }
+        if let spanID = trace?.spanID { metadata["span_id"] = "\(spanID)" }
         switch outcome {
         case .handled:
             logger.info("Handled", metadata: metadata)

@@ -1,22 +1,40 @@
 import Tracing
 
 extension Shift {
-    /// Runs a handler inside a span that continues the event's trace; without an instrument it just runs.
-    func traced(_ envelope: Envelope, attempt: Int, _ body: () async throws -> Void) async throws {
+    /// Runs one call of a handler inside a span, whose trace it hands out; without an instrument it just runs.
+    ///
+    /// The first call for an event continues the event's trace. A repetition, whether a retry or a replay, may come hours
+    /// later and a hundred times: it is a trace of its own, linked to the event's.
+    func traced(
+        _ envelope: Envelope, handler: String, attempt: Int, replayCount: Int, trace: TraceOfCall?,
+        _ body: () async throws -> Void
+    ) async throws {
         guard isTraced else { return try await body() }
+        let origin = envelope.trace.serviceContext()
+        let isRepetition = attempt > 1 || replayCount > 0
+        let destination = "\(envelope.type):\(service)"
         try await withSpan(
-            "process \(service.rawValue)", context: envelope.trace.serviceContext(), ofKind: .consumer
+            "process \(destination)", context: isRepetition ? .topLevel : origin, ofKind: .consumer
         ) { span in
-            span.attributes["messaging.system"] = "rabbitmq"
-            span.attributes["messaging.operation.type"] = "process"
-            span.attributes["messaging.destination.name"] = service.rawValue
-            span.attributes["messaging.message.id"] = envelope.id.rawValue
-            span.attributes["messaging.message.conversation_id"] = envelope.correlationID
-            span.attributes["harebell.event.type"] = envelope.type.rawValue
-            span.attributes["harebell.attempt"] = attempt
+            if isRepetition { span.addLink(SpanLink(context: origin, attributes: [:])) }
+            trace?.set(TraceContext(span.context))
+            span.updateAttributes { attributes in
+                attributes["messaging.system"] = "rabbitmq"
+                attributes["messaging.operation.type"] = "process"
+                attributes["messaging.operation.name"] = "process"
+                attributes["messaging.destination.name"] = destination
+                attributes["messaging.message.id"] = envelope.id.rawValue
+                attributes["messaging.message.conversation_id"] = envelope.correlationID
+                attributes["messaging.message.body.size"] = envelope.body.count
+                attributes["harebell.event.type"] = envelope.type.rawValue
+                attributes["harebell.service"] = service.rawValue
+                attributes["harebell.handler"] = handler
+                attributes["harebell.attempt"] = attempt
+                if replayCount > 0 { attributes["harebell.replay.count"] = replayCount }
+            }
             try await body()
         }
     }
 
-    static var isInstrumented: Bool { !(InstrumentationSystem.instrument is NoOpInstrument) }
+    static var isInstrumented: Bool { TraceContext.isInstrumented }
 }

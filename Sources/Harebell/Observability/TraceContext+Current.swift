@@ -2,12 +2,22 @@ import Tracing
 
 extension TraceContext {
     /// The trace of the running task, as headers; `fallback` when no instrument is bootstrapped or nothing is traced.
-    static func current(orElse fallback: TraceContext = TraceContext()) -> TraceContext {
+    public static func current(orElse fallback: TraceContext = TraceContext()) -> TraceContext {
         guard let context = ServiceContext.current else { return fallback }
-        var trace = TraceContext()
-        InstrumentationSystem.instrument.inject(context, into: &trace, using: HeaderInjector())
-        return trace.isEmpty ? fallback : trace
+        var trace = TraceContext(context)
+        guard !trace.isEmpty else { return fallback }
+        trace.baggage = trace.baggage ?? fallback.baggage
+        return trace
     }
+
+    /// The trace of a context, as headers.
+    init(_ context: ServiceContext) {
+        self.init()
+        InstrumentationSystem.instrument.inject(context, into: &self, using: HeaderInjector())
+    }
+
+    /// Whether anybody traces at all.
+    static var isInstrumented: Bool { !(InstrumentationSystem.instrument is NoOpInstrument) }
 
     /// The incoming headers as a context to start a span from.
     func serviceContext() -> ServiceContext {

@@ -1,49 +1,50 @@
 import Metrics
+import Synchronization
 
-/// The worker's metrics: few, with bounded labels, made once.
+/// The metrics of one worker: few, with bounded labels, made once.
 ///
-/// `messaging.process.duration` (timer, one per call of a handler) and `harebell.deliveries` (counter, one per
-/// outcome). Event types that the service does not subscribe to share the label `other`.
-struct WorkerMetrics: Sendable {
-    private let durations: [EventType: Timer]
-    private let outcomes: [String: Counter]
-    private static let outcomeNames = ["handled", "retry_immediate", "retry_scheduled", "dead_lettered", "released"]
+/// Event types that the service does not subscribe to share the label `other`.
+final class WorkerMetrics: Sendable {
+    private let events: [EventType: EventMetrics]
+    private let other: EventMetrics
+    private let running = Atomic<Int>(0)
+    private let pausing = Atomic<Int>(0)
+    private let inFlight: Gauge
+    private let inHand: Gauge
+    private let oldestAge: Gauge
+    private let retriesWaiting: Gauge
+    private let states: [(WorkerState, Gauge)]
 
-    init(service: ServiceName, table: SubscriptionTable) {
-        var durations: [EventType: Timer] = [:]
-        var outcomes: [String: Counter] = [:]
-        for type in table.eventTypes {
-            durations[type] = Timer(
-                label: "messaging.process.duration",
-                dimensions: [
-                    ("messaging.system", "rabbitmq"), ("messaging.destination.name", service.rawValue),
-                    ("harebell.event.type", type.rawValue),
-                ])
+    init(service: ServiceName, eventTypes: [EventType], factory: (any MetricsFactory)?) {
+        let factory = factory ?? MetricsSystem.factory
+        func metrics(_ type: String) -> EventMetrics {
+            EventMetrics(service: service, eventType: type, factory: factory)
         }
-        for type in table.eventTypes.map(\.rawValue) + [Self.other] {
-            for outcome in Self.outcomeNames {
-                outcomes[Self.key(type, outcome)] = Counter(
-                    label: "harebell.deliveries",
-                    dimensions: [
-                        ("harebell.service", service.rawValue), ("harebell.event.type", type),
-                        ("harebell.outcome", outcome),
-                    ])
-            }
+        func gauge(_ label: String, _ dimensions: [(String, String)] = []) -> Gauge {
+            Gauge(label: label, dimensions: [("service", service.rawValue)] + dimensions, factory: factory)
         }
-        self.durations = durations
-        self.outcomes = outcomes
+        events = Dictionary(eventTypes.map { ($0, metrics($0.rawValue)) }) { first, _ in first }
+        other = metrics("other")
+        inFlight = gauge(MetricName.inFlight)
+        inHand = gauge(MetricName.inHand)
+        oldestAge = gauge(MetricName.oldestAge)
+        retriesWaiting = gauge(MetricName.retriesWaiting)
+        states = WorkerState.allCases.map { ($0, gauge(MetricName.workerState, [("state", $0.rawValue)])) }
     }
 
-    func handlerEnded(_ type: EventType, after duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        durations[type]?.recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-    }
+    subscript(_ type: EventType?) -> EventMetrics { type.flatMap { events[$0] } ?? other }
 
-    func count(_ outcome: String, type: EventType?) {
-        let known = type.flatMap { outcomes[Self.key($0.rawValue, outcome)] }
-        (known ?? outcomes[Self.key(Self.other, outcome)])?.increment()
-    }
+    func callBegan() { running.wrappingAdd(1, ordering: .relaxed) }
+    func callEnded() { running.wrappingSubtract(1, ordering: .relaxed) }
+    func pauseBegan() { pausing.wrappingAdd(1, ordering: .relaxed) }
+    func pauseEnded() { pausing.wrappingSubtract(1, ordering: .relaxed) }
 
-    private static let other = "other"
-    private static func key(_ type: String, _ outcome: String) -> String { "\(type) \(outcome)" }
+    /// Shows how things are now; what only counts needs no showing.
+    func show(_ state: WorkerState, inHand: Int = 0, oldestAge: Duration = .zero) {
+        inFlight.record(running.load(ordering: .relaxed))
+        retriesWaiting.record(pausing.load(ordering: .relaxed))
+        self.inHand.record(inHand)
+        self.oldestAge.record(Double(oldestAge.nanoseconds) / 1e9)
+        for (known, gauge) in states { gauge.record(known == state ? 1 : 0) }
+    }
 }

@@ -20,7 +20,7 @@ public struct Publisher<T: Transport>: Sendable {
     public func publish(_ event: some Event, correlationID: String? = nil) async throws -> EventID {
         let envelope = try Envelope(
             event, producer: service, correlationID: correlationID, trace: TraceContext.current())
-        try await transport.publish(envelope)
+        try await transport.publishInSpan(envelope)
         return envelope.id
     }
 }

@@ -24,6 +24,13 @@ public protocol TransportEndpoint: Sendable {
     func deadLetter(
         _ delivery: TransportDelivery, reason: DeadLetterReason, record: FailureRecord
     ) async throws
+    /// Changes how messages are taken; an endpoint opens with ``Taking/many(prefetch:)``.
+    ///
+    /// Returns when the former way has ended: whatever it took has come out of ``deliveries``, or is back in the queue.
+    /// So after ``Taking/nothing`` the endpoint holds nothing, and nothing comes before the next change. Each
+    /// ``Taking/one`` takes one message more, also when the last change was the same. Ends in bounded time also when the
+    /// broker is gone; does nothing after ``stop()``. Called by one task at a time.
+    func take(_ taking: Taking) async
     /// Stops taking messages; ``deliveries`` ends after it.
     ///
     /// Ends in bounded time also when the broker is gone. Idempotent, like ``close()``.

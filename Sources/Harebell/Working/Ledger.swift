@@ -1,86 +1,128 @@
-import Synchronization
-
-/// The deliveries in the worker's hands: who is unsettled, in the order they came, and how many tasks are at work.
+/// The deliveries in a worker's hands, for its tasks: they wait here for their turn, and for the end of others.
 final class Ledger: Sendable {
     private struct State {
-        var arrivals = 0
-        var unsettled: [Int: TransportDelivery] = [:]
+        var hand: InHand
+        var askers: [Int: CheckedContinuation<InHand.Answer, Never>] = [:]
         var tasks = 0
-        var isStopping = false
-        var nextWaiter = 0
-        var idleWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state: Watched<State>
+    private let clock: WorkerClock
+    /// Who may begin; asked anew each time, so that it holds from the moment it changes.
+    private let admission: @Sendable () -> InHand.Admission
 
-    var isStopping: Bool { state.withLock(\.isStopping) }
-
-    /// From now on nothing is started.
-    func stop() {
-        state.withLock { $0.isStopping = true }
+    init(
+        _ hand: InHand, clock: WorkerClock, admission: @escaping @Sendable () -> InHand.Admission = { .all }
+    ) {
+        self.state = Watched(State(hand: hand))
+        self.clock = clock
+        self.admission = admission
     }
+
+    var isStopping: Bool { state.read(\.hand.isStopping) }
+    /// Whether nothing begins because an outcome cannot be stored.
+    var isHeldBack: Bool { state.read(\.hand.isHeldBack) }
+    var isEmpty: Bool { state.read(\.hand.isEmpty) }
+    /// How many deliveries are unsettled.
+    var count: Int { state.read(\.hand.count) }
+    /// The worker's uptime when the oldest of them arrived.
+    var oldest: Duration? { state.read(\.hand.oldest) }
+
+    // MARK: Arriving and leaving
 
     /// Notes an arrival and returns its place in the order.
     func admit(_ delivery: TransportDelivery) -> Int {
-        state.withLock { state in
-            state.arrivals += 1
-            state.unsettled[state.arrivals] = delivery
-            return state.arrivals
+        let now = clock.uptime()
+        return state.change { $0.hand.admit(delivery, at: now) }
+    }
+
+    func holds(_ number: Int) -> Bool { state.read { $0.hand.holds(number) } }
+
+    /// Takes the delivery out of the books; `false` if it was handed back meanwhile and must not be settled.
+    func settle(_ number: Int) -> Bool { state.change { $0.hand.settle(number) } }
+
+    /// Takes everything that waits and may not begin now, the first arrival first.
+    func takeExcluded() -> [TransportDelivery] {
+        change { state in
+            switch admission() {
+            case .all: []
+            case .only(let number): state.hand.takeWaiting(except: number)
+            case .none: state.hand.takeWaiting(except: nil)
+            }
         }
     }
 
-    /// Whether the delivery is still the worker's to settle.
-    func holds(_ arrival: Int) -> Bool {
-        state.withLock { $0.unsettled[arrival] != nil }
-    }
-
-    /// Takes the delivery out of the books; `false` if it was handed back meanwhile and must not be settled.
-    func settle(_ arrival: Int) -> Bool {
-        state.withLock { $0.unsettled.removeValue(forKey: arrival) != nil }
+    /// Takes everything that waits if one has waited for too long: others of its key must not overtake it.
+    func takeOverdue() -> [TransportDelivery] {
+        let now = clock.uptime()
+        return change { $0.hand.hasOverdue(at: now) ? $0.hand.takeWaiting(except: nil) : [] }
     }
 
     /// Takes everything that is unsettled, the first arrival first.
-    ///
-    /// A quorum queue of RabbitMQ 3.10 delivers what was handed back in the order in which it was, before the rest; a
-    /// newer one puts each back into its place. So this order keeps the queue's on both.
-    func takeUnsettled() -> [TransportDelivery] {
-        state.withLock { state in
-            defer { state.unsettled = [:] }
-            return state.unsettled.sorted { $0.key < $1.key }.map(\.value)
-        }
-    }
+    func takeAll() -> [TransportDelivery] { change { $0.hand.takeAll() } }
 
-    func taskBegan() {
-        state.withLock { $0.tasks += 1 }
-    }
+    // MARK: Beginning
 
-    func taskEnded() {
-        let waiters = state.withLock { state in
-            state.tasks -= 1
-            guard state.tasks == 0 else { return [CheckedContinuation<Void, Never>]() }
-            defer { state.idleWaiters = [:] }
-            return Array(state.idleWaiters.values)
-        }
-        for waiter in waiters { waiter.resume() }
-    }
+    /// From now on nothing begins.
+    func stop() { change { $0.hand.stop() } }
+    /// Nothing begins until ``letGo()``, called as often.
+    func hold() { change { $0.hand.hold() } }
+    func letGo() { change { $0.hand.letGo() } }
+    /// Looks again who may begin.
+    func review() { change { _ in } }
 
-    /// Returns when no task is at work, or when the task is cancelled.
-    func idle() async {
-        let id = state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        await withTaskCancellationHandler {
+    /// Waits for the delivery's turn; ``InHand/Answer/gone`` also when the task is cancelled.
+    func begin(_ number: Int) async -> InHand.Answer {
+        let now = clock.uptime()
+        // Mostly there is nothing to wait for.
+        let answer = state.change { $0.hand.answerAtOnce(number, at: now, admission: admission()) }
+        if let answer { return answer }
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isIdle = state.withLock { state in
-                    if state.tasks == 0 || Task.isCancelled { return true }
-                    state.idleWaiters[id] = continuation
+                let isCancelled = change { state in
+                    guard !Task.isCancelled else { return true }
+                    if let answer = state.hand.ask(number, at: clock.uptime(), admission: admission()) {
+                        continuation.resume(returning: answer)
+                    } else {
+                        state.askers[number] = continuation
+                    }
                     return false
                 }
-                if isIdle { continuation.resume() }
+                if isCancelled { continuation.resume(returning: .gone) }
             }
         } onCancel: {
-            state.withLock { $0.idleWaiters.removeValue(forKey: id) }?.resume()
+            change { state in
+                state.hand.withdraw(number)
+                state.askers.removeValue(forKey: number)?.resume(returning: .gone)
+            }
         }
     }
+
+    /// One that had begun has ended.
+    func ended(_ number: Int) { change { $0.hand.ended(number) } }
+
+    /// Makes a change, and tells those who may begin because of it.
+    @discardableResult
+    private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+        let now = clock.uptime()
+        return state.change { state in
+            let result = body(&state)
+            guard !state.askers.isEmpty else { return result }
+            for (number, answer) in state.hand.answers(at: now, admission: admission()) {
+                state.askers.removeValue(forKey: number)?.resume(returning: answer)
+            }
+            return result
+        }
+    }
+
+    // MARK: Tasks
+
+    func taskBegan() { state.change { $0.tasks += 1 } }
+    func taskEnded() { state.change { $0.tasks -= 1 } }
+
+    /// Returns when no task is at work, or when the task is cancelled.
+    func idle() async { await state.wait { $0.tasks == 0 } }
+
+    /// Returns when nothing is in hand, when nothing begins any more, or when the task is cancelled.
+    func emptied() async { await state.wait { $0.hand.isEmpty || $0.hand.isStopping } }
 }

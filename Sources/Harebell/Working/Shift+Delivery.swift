@@ -1,9 +1,19 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 extension Shift {
     /// Sees one delivery to its outcome; without one, the delivery is handed back at the end of the shift.
     func process(_ arrival: Arrival) async {
-        await gate.pass()
-        guard !ledger.isStopping, !Task.isCancelled else { return }
+        switch await ledger.begin(arrival.number) {
+        case .begin: break
+        case .gone: return
+        case .overdue: return handBackOverdue()
+        }
         await DeliveryRun(shift: self, arrival: arrival).run()
+        ledger.ended(arrival.number)
     }
 }
 
@@ -14,6 +24,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     let eventType: EventType?
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
+    let metrics: EventMetrics
+    private let trace: TraceOfCall?
 
     init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
         self.shift = shift
@@ -22,11 +34,11 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         self.route = eventType.flatMap { shift.table[$0] }
         self.log = DeliveryLog(
             shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
+        self.metrics = shift.metrics[eventType]
+        self.trace = shift.isTraced ? TraceOfCall() : nil
     }
 
     private var delivery: TransportDelivery { arrival.delivery }
-    /// How long a message may be unacknowledged; brokers close the channel after 30 minutes.
-    private var longestStay: Duration { .seconds(15 * 60) }
     private var clock: WorkerClock { shift.configuration.clock }
     private func random() -> Double { shift.configuration.randomness.next() }
     private func describe(_ error: any Error) -> FailureDescription {
@@ -35,22 +47,25 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
 
     func run() async {
         let began = clock.uptime()
+        metrics.received()
         var machine = DeliveryMachine(
             delivery, handler: route?.subscription.name, policy: route?.retry ?? shift.configuration.retry)
         var (action, handler) = receive(&machine)
-        // While an outcome waits for its repetition, this delivery keeps the gate closed for all new work.
-        var holdsGate = false
-        defer { if holdsGate { shift.gate.open() } }
+        // While an outcome waits for its repetition, this delivery holds back all new work.
+        var holdsBack = false
+        defer { if holdsBack { shift.ledger.letGo() } }
         while true {
             switch action {
             case .callHandler(let attempt):
                 guard let handler else { return }
                 action = await call(handler, attempt: attempt, &machine)
             case .pause(let delay):
+                shift.metrics.pauseBegan()
                 action = await wait(delay) ? machine.paused() : machine.shutDown()
+                shift.metrics.pauseEnded()
             case .backOff(let delay):
-                if !holdsGate { shift.gate.close() }
-                holdsGate = true
+                if !holdsBack { shift.ledger.hold() }
+                holdsBack = true
                 action = await wait(delay) ? machine.backedOff() : machine.shutDown()
                 continue
             case .publish(let envelope):
@@ -66,9 +81,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             case .settle(let outcome):
                 return settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
             }
-            if holdsGate, !action.isBackOff {
-                shift.gate.open()
-                holdsGate = false
+            if holdsBack, !action.isBackOff {
+                shift.ledger.letGo()
+                holdsBack = false
             }
         }
     }
@@ -106,10 +121,15 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         let deadline = began + handling.route.timeout
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
         // store no retry. It is waited for right here and hears of this task's cancellation.
+        shift.metrics.callBegan()
         let task = Task {
-            try await shift.traced(handling.envelope, attempt: attempt) { try await handling.attempt(context) }
+            try await shift.traced(
+                handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
+                replayCount: delivery.replayCount, trace: trace
+            ) { try await handling.attempt(context) }
         }
         let timeout = shift.deadlines.add(at: deadline) {
+            shift.overdue.began(arrival.number, at: deadline)
             task.cancel()
             log.timedOut(attempt: attempt, after: handling.route.timeout)
         }
@@ -119,11 +139,13 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             task.cancel()
         }
         let isInTime = shift.deadlines.remove(timeout)
+        if !isInTime { shift.overdue.ended(arrival.number) }
         let duration = clock.uptime() - began
-        shift.metrics.handlerEnded(handling.envelope.type, after: duration)
+        shift.metrics.callEnded()
         let published = held.close()
         switch result {
         case .success:
+            metrics.called(.returned, duration: duration)
             return machine.returned(holding: published)
         case .failure where isInTime && Task.isCancelled:
             // Whatever it threw: it was cancelled by the shutdown, and that is not an attempt.
@@ -132,14 +154,15 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             let error = isInTime ? thrown : HarebellError.timeout(handling.route.timeout, underlying: thrown)
             let failure = describe(error)
             let verdict = handling.route.failures.verdict(on: error)
+            metrics.called(isInTime ? .init(verdict.classification) : .timeout, duration: duration)
             let action = machine.failed(
                 verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
             ) { delay in
-                clock.uptime() - arrival.time + delay + handling.route.timeout <= longestStay
+                clock.uptime() - arrival.time + delay + handling.route.timeout <= WorkerConfiguration.longestStay
             }
             if case .pause(let delay) = action {
                 log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
-                shift.metrics.count("retry_immediate", type: eventType)
+                metrics.retriesAtOnce()
             }
             return action
         }
@@ -186,12 +209,18 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         return !Task.isCancelled
     }
 
+    /// From the event's time to now, in seconds.
+    private func criticalTime(_ outcome: DeliveryOutcome) -> Double? {
+        guard case .handled = outcome, case .success(let envelope) = delivery.content else { return nil }
+        return clock.now().timeIntervalSince(envelope.time)
+    }
+
     private func settle(_ outcome: DeliveryOutcome, attempt: Int, duration: Duration) {
         // Released deliveries stay in the ledger until the shift hands them back, all in order.
         guard outcome != .released, shift.ledger.settle(arrival.number) else { return }
         if outcome == .handled { shift.endpoint.acknowledge(delivery) }
-        log.settled(outcome, attempt: attempt, duration: duration)
-        shift.metrics.count(outcome.name, type: eventType)
+        log.settled(outcome, attempt: attempt, duration: duration, trace: trace?.value)
+        metrics.settled(outcome, processing: duration, critical: criticalTime(outcome))
     }
 }
 

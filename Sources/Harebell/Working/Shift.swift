@@ -4,8 +4,8 @@ import Synchronization
 
 /// One run of a worker on one endpoint, from the first delivery to the close.
 ///
-/// Tasks: one takes deliveries, one watches timeouts, one waits for shutdown, and each delivery that may run has one.
-/// Deliveries that wait in the lane of their key have none.
+/// Tasks: one takes deliveries, one carries out the ``TakingPlan``, one watches timeouts, one waits for shutdown, and each
+/// delivery that may run has one. Deliveries that wait in the lane of their key have none.
 ///
 /// Shutdown, in this order: nothing new is started · the endpoint stops · running handlers finish, for at most the grace
 /// period, which begins with the signal, whatever the endpoint does · the rest is cancelled and has ``endingPeriod`` to
@@ -28,8 +28,11 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     let publish: @Sendable (Envelope) async throws -> Void
     let logger: Logger
     let metrics: WorkerMetrics
-    let ledger = Ledger()
-    let gate = Gate()
+    let plan: Watched<TakingPlan>
+    let ledger: Ledger
+    let overdue = OverdueHandlers()
+    /// Held by whoever hands back, for the sake of the order.
+    let handingBack = Mutex(())
     let deadlines: HandlerDeadlines
     let isTraced = Shift.isInstrumented
     private let lanes = Mutex(Lanes<Arrival>())
@@ -38,8 +41,9 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     static var endingPeriod: Duration { .seconds(1) }
 
     init(
-        service: ServiceName, table: SubscriptionTable, configuration: WorkerConfiguration, endpoint: Endpoint,
-        logger: Logger, publish: @escaping @Sendable (Envelope) async throws -> Void
+        service: ServiceName, table: SubscriptionTable, configuration: WorkerConfiguration,
+        plan: Watched<TakingPlan>, endpoint: Endpoint, logger: Logger,
+        metrics: WorkerMetrics, publish: @escaping @Sendable (Envelope) async throws -> Void
     ) {
         self.service = service
         self.table = table
@@ -47,19 +51,29 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         self.endpoint = endpoint
         self.publish = publish
         self.logger = logger
-        self.metrics = WorkerMetrics(service: service, table: table)
+        self.metrics = metrics
         self.deadlines = HandlerDeadlines(clock: configuration.clock)
+        self.plan = plan
+        self.ledger = Ledger(
+            InHand(longestWait: WorkerConfiguration.longestStay - table.longestTimeout), clock: configuration.clock,
+            admission: { plan.read(\.admission) })
     }
 
-    private enum Ended { case watching, gracePeriod, taking }
+    private enum Ended { case following, gracePeriod, taking }
 
     /// Works until shutdown, cancellation, or the end of the deliveries.
-    func run() async throws {
+    /// - Parameter opened: how the endpoint was opened.
+    func run(opened: Taking) async throws {
+        plan.change { $0.begins() }
         try await withThrowingTaskGroup(of: Ended.self) { group in
             defer { group.cancelAll() }
             group.addTask {
                 await self.deadlines.run()
-                return .watching
+                return .following
+            }
+            group.addTask {
+                await self.followPlan(opened: opened)
+                return .following
             }
             group.addTask { await self.waitForShutdown() }
             group.addTask {
@@ -76,7 +90,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     ///
     /// That is not the endpoint's to prolong: a broker that is gone may never say that it has stopped.
     private func waitForShutdown() async -> Ended {
-        guard (try? await gracefulShutdown()) != nil else { return .watching }
+        guard (try? await gracefulShutdown()) != nil else { return .following }
         stopStarting()
         let end = configuration.clock.uptime() + configuration.gracePeriod
         await withDiscardingTaskGroup { group in
@@ -89,7 +103,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
 
     private func stopStarting() {
         ledger.stop()
-        gate.openForGood()
+        plan.change { $0.ends() }
     }
 
     private func takeAll() async throws {
@@ -118,12 +132,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         let clock = configuration.clock
         await ledger.idle(untilUptime: clock.uptime() + Self.endingPeriod, clock)
         await endpoint.stop()
-        for delivery in ledger.takeUnsettled() {
-            endpoint.release(delivery)
-            let log = DeliveryLog(logger, service: service, delivery: delivery, handler: nil)
-            log.settled(.released, attempt: delivery.attempts, duration: .zero)
-            metrics.count("released", type: try? delivery.content.get().type)
-        }
+        handBack { ledger.takeAll() }
         await endpoint.close()
     }
 
@@ -133,6 +142,9 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
         let arrival = Arrival(
             number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
+        // What comes out of the endpoint after a change is in force goes back at once.
+        if plan.read({ $0.admission != .all && $0.isSettled($0.change) }) { handBackExcluded() }
+        guard ledger.holds(number) else { return }
         if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()
         group.addTask {

@@ -1,4 +1,5 @@
 public import Logging
+import Metrics
 public import ServiceLifecycle
 import Synchronization
 
@@ -19,9 +20,11 @@ public final class Worker<T: Transport>: Service {
     public let service: ServiceName
     private let transport: T
     private let configuration: WorkerConfiguration
-    private let logger: Logger
+    let logger: Logger
     private let subscriptions: [Subscription]
     private let phase = Mutex(Phase.starting)
+    private let metrics = Mutex<WorkerMetrics?>(nil)
+    let plan: Watched<TakingPlan>
 
     private enum Phase {
         case starting
@@ -38,6 +41,7 @@ public final class Worker<T: Transport>: Service {
         self.transport = transport
         self.configuration = configuration
         self.logger = logger
+        self.plan = Watched(TakingPlan(prefetch: configuration.prefetch))
         self.subscriptions = subscriptions()
     }
 
@@ -46,9 +50,41 @@ public final class Worker<T: Transport>: Service {
         switch phase.withLock({ $0 }) {
         case .starting: .starting
         case .working(let shift) where shift.ledger.isStopping: .stopping
-        case .working(let shift): shift.gate.isOpen ? .running : .blocked
+        case .working(let shift):
+            switch plan.read(\.wish) {
+            case .pause: .paused
+            case .drain: shift.ledger.isEmpty ? .paused : .draining
+            case .work: shift.ledger.isHeldBack ? .blocked : .running
+            }
         case .stopped: .stopped
         }
+    }
+
+    /// How many messages are in the worker's hands now.
+    public var messagesInHand: Int {
+        if case .working(let shift) = phase.withLock({ $0 }) { shift.ledger.count } else { 0 }
+    }
+
+    /// For how long the handler that has been overdue for longest has been so.
+    var longestOverdue: Duration? {
+        guard case .working(let shift) = phase.withLock({ $0 }) else { return nil }
+        return shift.overdue.first.map { configuration.clock.uptime() - $0 }
+    }
+
+    /// Brings the gauges up to date: messages in hand and the age of the oldest, running handlers, the worker's state.
+    ///
+    /// Counters and timers need no call. Call it before metrics are read, or from time to time for a backend that sends
+    /// them by itself.
+    public func updateGauges() {
+        guard let metrics = metrics.withLock({ $0 }) else { return }
+        guard case .working(let shift) = phase.withLock({ $0 }) else { return metrics.show(state) }
+        let age = shift.ledger.oldest.map { configuration.clock.uptime() - $0 } ?? .zero
+        metrics.show(state, inHand: shift.ledger.count, oldestAge: age)
+    }
+
+    /// Returns when nothing is in hand, or shutdown has come.
+    func emptied() async {
+        if case .working(let shift) = phase.withLock({ $0 }) { await shift.ledger.emptied() }
     }
 
     /// Works until graceful shutdown or cancellation.
@@ -58,24 +94,31 @@ public final class Worker<T: Transport>: Service {
     /// - Throws: ``HarebellError`` with code `invalidWorker` when the worker is put together wrongly (all mistakes at
     ///   once), `endpointEnded` when deliveries end by themselves, or what the transport throws while it opens.
     public func run() async throws {
-        defer { phase.withLock { $0 = .stopped } }
+        defer {
+            phase.withLock { $0 = .stopped }
+            plan.change { $0.ends() }
+        }
         let table = try SubscriptionTable(subscriptions, service: service, configuration: configuration)
-        guard let endpoint = try await open(table) else { return }
+        // Made only now, for the metrics system may be bootstrapped after the worker is made.
+        let metrics = WorkerMetrics(service: service, eventTypes: table.eventTypes, factory: configuration.metrics)
+        self.metrics.withLock { $0 = metrics }
+        let prefetch = prefetch
+        guard let endpoint = try await open(table, prefetch: prefetch) else { return }
         let shift = Shift(
-            service: service, table: table, configuration: configuration, endpoint: endpoint, logger: logger,
-            publish: { [transport] in try await transport.publish($0) })
+            service: service, table: table, configuration: configuration, plan: plan, endpoint: endpoint,
+            logger: logger, metrics: metrics, publish: { [transport] in try await transport.publishInSpan($0) })
         phase.withLock { $0 = .working(shift) }
         logger.info(
             "Working", metadata: ["service": "\(service)", "subscribes": "\(table.eventTypes)"])
-        try await shift.run()
+        try await shift.run(opened: .many(prefetch: prefetch))
         logger.info("Stopped", metadata: ["service": "\(service)"])
     }
 
     /// The endpoint; `nil` if shutdown came first.
-    private func open(_ table: SubscriptionTable) async throws -> T.Endpoint? {
+    private func open(_ table: SubscriptionTable, prefetch: Int) async throws -> T.Endpoint? {
         let description = EndpointDescription(
             service: service, subscribes: table.eventTypes, publishes: configuration.publishes,
-            prefetch: configuration.prefetch)
+            prefetch: prefetch)
         do {
             return try await cancelWhenGracefulShutdown { [transport] in try await transport.open(description) }
         } catch  where Task.isCancelled || Task.isShuttingDownGracefully {

@@ -1,3 +1,5 @@
+public import Metrics
+
 /// How a worker works, where a subscription does not say otherwise.
 public struct WorkerConfiguration: Sendable {
     /// How many messages are in the worker's hands at a time.
@@ -12,6 +14,8 @@ public struct WorkerConfiguration: Sendable {
     public var failures: [FailureRule]
     /// The event types that handlers publish, so that the transport can prepare them.
     public var publishes: [EventType]
+    /// Where the worker's metrics go; nil for the factory that `MetricsSystem` was bootstrapped with.
+    public var metrics: (any MetricsFactory)?
     /// Time.
     public var clock: WorkerClock
     /// Chance.
@@ -20,11 +24,16 @@ public struct WorkerConfiguration: Sendable {
     /// The longest timeout a handler can have: brokers close a channel whose messages stay unsettled for too long.
     public static let longestHandlerTimeout: Duration = .seconds(600)
 
+    /// How long a message may be in the worker's hands without being settled, whether it waits there or is worked on.
+    public static let longestStay: Duration = .seconds(900)
+    /// What the prefetch can be.
+    static let prefetches = 1...65_535
+
     /// A configuration; what is not given is the default's.
     public init(
         prefetch: Int = 20, handlerTimeout: Duration = .seconds(60), gracePeriod: Duration = .seconds(30),
         retry: RetryPolicy = .default, failures: [FailureRule] = [], publishes: [EventType] = [],
-        clock: WorkerClock = .system,
+        metrics: (any MetricsFactory)? = nil, clock: WorkerClock = .system,
         randomness: Randomness = .system
     ) {
         self.prefetch = prefetch
@@ -33,6 +42,7 @@ public struct WorkerConfiguration: Sendable {
         self.retry = retry
         self.failures = failures
         self.publishes = publishes
+        self.metrics = metrics
         self.clock = clock
         self.randomness = randomness
     }

@@ -26,7 +26,7 @@ extension Host {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let patience = settings.gracePeriod * max(1, services.count) + .seconds(5)
         var configuration = ServiceGroupConfiguration(
-            services: [transport] + services, logger: logger)
+            services: observers(of: [transport] + services) + [transport] + services, logger: logger)
         configuration.maximumGracefulShutdownDuration = patience
         let group = ServiceGroup(configuration: configuration)
         logger.info("started", metadata: ["version": "\(HarebellVersion.current)"])

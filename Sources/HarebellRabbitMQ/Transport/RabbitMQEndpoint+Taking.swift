@@ -2,7 +2,7 @@ import AMQP
 import Harebell
 import Logging
 
-/// Takes messages from both queues, many at a time, or one when it may be deadly.
+/// Takes messages from both queues: many at a time, or one when it may be deadly or is a probe, or none.
 ///
 /// ```
 ///             a message that is no suspect is handled, or there is none
@@ -13,24 +13,78 @@ import Logging
 ///                                                                                └─┘
 /// ```
 /// `basic.get` takes that one: unlike a consumer with a prefetch of 1 it takes from two queues one message in all, and
-/// none that nobody asked for.
+/// none that nobody asked for. A changed order ends whatever way it is, before the next begins.
 extension RabbitMQEndpoint {
     private var suspicion: Suspicion { transport.suspicion }
+    /// How long an empty queue is left alone when a single message is wanted.
+    private var pollInterval: Duration { .milliseconds(250) }
 
     /// Takes messages until ``RabbitMQEndpoint/stop()``, or until the broker refuses both consumers for good.
     func run() async {
-        while await takeMany() { await takeOneByOne() }
+        while let order = nextOrder() {
+            switch order.taking {
+            case .nothing:
+                await changed(order)
+            case .one:
+                await unlessChanged(order) { await self.takeOne() }
+                await changed(order)
+            case .many(let prefetch):
+                switch await takeMany(prefetch: UInt16(clamping: max(1, prefetch)), order) {
+                case .changed: continue
+                case .suspect: await unlessChanged(order) { await self.examineAll() }
+                case .ended: return end()
+                }
+            }
+        }
+        end()
+    }
+
+    private func nextOrder() -> Order? {
+        state.change { state in
+            guard !state.isStopping else { return nil }
+            state.inForce = state.order.number
+            return state.order
+        }
+    }
+
+    private func end() {
         output.finish()
+        state.change { $0.inForce = .max }
+    }
+
+    /// Returns when something else is wanted.
+    private func changed(_ order: Order) async {
+        await state.wait { $0.isStopping || $0.order.number != order.number }
+    }
+
+    /// Cancels the body when something else is wanted, and waits for its end.
+    private func unlessChanged(_ order: Order, _ body: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await body() }
+            group.addTask { await self.changed(order) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     // MARK: One at a time
 
-    private func takeOneByOne() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.examineAll() }
-            group.addTask { await self.state.wait { $0.isStopping } }
-            await group.next()
-            group.cancelAll()
+    /// Hands out one message, as soon as there is one that is due.
+    private func takeOne() async {
+        while !Task.isCancelled {
+            do {
+                // Closed when the delivery that came over it is settled.
+                let channel = try await transport.consuming.withConnection { try await $0.openChannel() }
+                while !Task.isCancelled {
+                    guard let entry = try await next(on: channel) else {
+                        try await Task.sleep(for: pollInterval)
+                        continue
+                    }
+                    if await isDue(entry) { return await handOutAlone(entry) }
+                }
+            } catch {
+                try? await Task.sleep(for: .milliseconds(500))
+            }
         }
     }
 
@@ -63,12 +117,15 @@ extension RabbitMQEndpoint {
     /// Hands out one message, a suspect when it is alone; whether the next one is to be looked at like this too.
     private func examine(_ entry: Unsettled) async -> Bool {
         guard await isDue(entry) else { return !Task.isCancelled }
-        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else {
-            // Handled before others come, or there would be one more in hand than the prefetch allows.
-            handOut(entry)
-            await state.wait { $0.unsettled.isEmpty }
-            return false
-        }
+        await handOutAlone(entry)
+        // Handled before others come, or there would be one more in hand than the prefetch allows.
+        await state.wait { $0.unsettled.isEmpty }
+        return suspicion.suspects(deliveryCount: entry.deliveryCount) && !Task.isCancelled
+    }
+
+    /// Hands out a message; a suspect after a while, when nothing else is in hand.
+    private func handOutAlone(_ entry: Unsettled) async {
+        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else { return handOut(entry) }
         let delay = suspicion.delay(deliveryCount: entry.deliveryCount)
         transport.logger.warning(
             "a message that has come back again and again is handled alone",
@@ -78,33 +135,34 @@ extension RabbitMQEndpoint {
             ])
         await state.wait { $0.unsettled.isEmpty }
         try? await Task.sleep(for: delay)
-        guard !Task.isCancelled else {
+        if Task.isCancelled {
             entry.delivery.nack(requeue: true)
-            return false
+        } else {
+            handOut(entry)
         }
-        handOut(entry)
-        await state.wait { $0.unsettled.isEmpty }
-        return true
     }
 
     // MARK: Many at a time
 
-    /// Consumes both queues; whether it ended because of a suspect.
-    private func takeMany() async -> Bool {
+    private enum End { case changed, suspect, ended }
+
+    /// Consumes both queues, and says why that ended.
+    private func takeMany(prefetch: UInt16, _ order: Order) async -> End {
         let sources = [names.work, names.due].map { transport.consuming.consume($0, prefetch: prefetch) }
         let isWanted = state.change { state in
-            guard !state.isStopping else { return false }
+            guard !state.isStopping, state.order.number == order.number else { return false }
             state.sources = sources
             state.hasSuspect = false
             return true
         }
-        guard isWanted else { return false }
+        guard isWanted else { return .changed }
         await withDiscardingTaskGroup { pumps in
             for source in sources { pumps.addTask { await self.pump(source) } }
         }
         return state.change { state in
             state.sources = []
-            return state.hasSuspect && !state.isStopping
+            if state.isStopping || state.order.number != order.number { return .changed }
+            return state.hasSuspect ? .suspect : .ended
         }
     }
 
@@ -131,7 +189,7 @@ extension RabbitMQEndpoint {
                 transport.logger.error(
                     "the consumer of a queue ended", metadata: ["queue": "\(source.queue)", "error": "\(error)"])
             }
-            // Held copies are not ours any more once we stop: the broker keeps them for the next consumer.
+            // Held copies are not ours any more once the consumer is cancelled: the broker keeps them for the next consumer.
             timers.cancelAll()
         }
         for entry in handedBack { entry.delivery.nack(requeue: true) }

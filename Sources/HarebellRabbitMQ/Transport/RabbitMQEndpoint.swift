@@ -15,21 +15,30 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     public let deliveries: AsyncStream<TransportDelivery>
 
     let names: ServiceQueues
-    let prefetch: UInt16
     let topology: Topology
     let transport: RabbitMQTransport
     let copies: AMQPPublisher
     let output: AsyncStream<TransportDelivery>.Continuation
-    let state = Watched(State())
+    let state: Watched<State>
 
     struct State {
         var nextReceipt: UInt64 = 0
         var unsettled: [UInt64: Unsettled] = [:]
         var isStopping = false
+        /// How messages are to be taken.
+        var order: Order
+        /// The order that is being carried out: nothing of former ones is left. After the last it is beyond all.
+        var inForce = 0
         /// The consumers, while many messages are taken at a time.
         var sources: [RecoveringDeliveries] = []
         /// Whether one of them has brought a suspect.
         var hasSuspect = false
+    }
+
+    /// A way to take messages, with its place among all that were asked for.
+    struct Order: Sendable {
+        var number: Int
+        var taking: Taking
     }
 
     /// What is remembered of a delivery until it is settled.
@@ -45,7 +54,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         self.topology = topology
         self.transport = transport
         names = ServiceQueues(service: description.service)
-        prefetch = UInt16(clamping: max(1, description.prefetch))
+        state = Watched(State(order: Order(number: 0, taking: .many(prefetch: description.prefetch))))
         // Copies have a channel of their own: a closed one fails no event that is being published.
         copies = transport.publishing.makePublisher()
         (deliveries, output) = AsyncStream.makeStream()
@@ -107,6 +116,19 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     /// Hands a delivery back to its queue; not an attempt.
     public func release(_ delivery: TransportDelivery) {
         settle(delivery) { $0.nack(requeue: true) }
+    }
+
+    /// Changes how messages are taken: cancels the consumers, if there are any, and waits for their end.
+    ///
+    /// What they have brought comes out of ``deliveries``, and early copies that were held for their time are back in
+    /// their queue. A new prefetch means new consumers under new tags, for `basic.qos` says nothing to those there are.
+    public func take(_ taking: Taking) async {
+        let (order, sources) = state.change { state in
+            state.order = Order(number: state.order.number + 1, taking: taking)
+            return (state.order.number, state.sources)
+        }
+        for source in sources { await source.cancel() }
+        await state.wait { $0.inForce >= order || $0.isStopping }
     }
 
     /// Cancels the consumers; deliveries end once what is buffered was handed out.

@@ -15,7 +15,7 @@ import Synchronization
 /// Two connections: one publishes, one consumes, for a connection that publishes is not read at all while the broker
 /// holds it back (memory or disk alarm), and acknowledgements must not wait for that. Run it as a service that starts
 /// before and stops after the workers that use it.
-public final class RabbitMQTransport: Transport {
+public final class RabbitMQTransport: Transport, ObservableService {
     /// The topology's options.
     public let topology: TopologyOptions
     /// How long an event may take to be confirmed, with all repetitions.
@@ -27,6 +27,7 @@ public final class RabbitMQTransport: Transport {
     let logger: Logger
     private let jobs: AsyncStream<Job>
     private let submit: AsyncStream<Job>.Continuation
+    private let metrics = TransportMetrics()
     private let declared = Mutex<Set<EventType>>([])
 
     /// Work that the transport's root task owns, such as moving deliveries from a queue to a worker.
@@ -107,6 +108,18 @@ public final class RabbitMQTransport: Transport {
     ///
     /// - Throws: `AMQPError`; `PermanentError` when the event can never be sent, for example because it is too large.
     public func publish(_ envelope: Envelope) async throws {
+        let start = ContinuousClock.now
+        do {
+            try await send(envelope)
+            metrics.published(envelope.type, .confirmed, after: ContinuousClock.now - start)
+        } catch {
+            let isUnroutable = (error as? AMQPError)?.code == .returned
+            metrics.published(envelope.type, isUnroutable ? .unroutable : .failed, after: ContinuousClock.now - start)
+            throw error
+        }
+    }
+
+    private func send(_ envelope: Envelope) async throws {
         try await declare(envelope.type)
         let message = envelope.outgoingMessage
         let end = ContinuousClock.now + publishDeadline
@@ -121,6 +134,7 @@ public final class RabbitMQTransport: Transport {
                     // The same next time: the event itself cannot be sent.
                     throw PermanentError("the event cannot be published: \(error.message)", underlying: error)
                 case .nacked where ContinuousClock.now + pause < end:
+                    metrics.nacked(envelope.type)
                     logger.warning(
                         "the broker did not store an event; publishing it again",
                         metadata: ["event_id": "\(envelope.id)", "event_type": "\(envelope.type)"])
@@ -135,6 +149,21 @@ public final class RabbitMQTransport: Transport {
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(2))
         }
+    }
+
+    /// Brings the gauges of both connections up to date; see `Worker.updateGauges()`.
+    public func updateGauges() {
+        metrics.show([("consumes", consuming), ("publishes", publishing)])
+    }
+
+    /// Ready while both connections are open and the broker takes publishes.
+    public func health() -> ServiceHealth {
+        let (publishing, consuming) = (publishing.state, consuming.state)
+        let isOpen = publishing.isConnected && consuming.isConnected
+        let isBlocked = if case .blocked = publishing { true } else { false }
+        return ServiceHealth(
+            name: "broker", state: !isOpen ? "not connected" : isBlocked ? "takes no publishes" : "connected",
+            isStarted: self.consuming.history.connects > 0, isReady: isOpen && !isBlocked)
     }
 
     /// Declares a service's topology, or proves it by consuming, and starts to deliver.

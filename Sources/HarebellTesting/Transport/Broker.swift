@@ -38,10 +38,19 @@ struct Broker: Sendable {
 
     struct Consumer: Sendable {
         let epoch: UInt64
-        let prefetch: Int
+        var taking: Taking
         let deliveries: AsyncStream<TransportDelivery>.Continuation
         var isStopped = false
         var unsettled: [UInt64: Message] = [:]
+
+        var hasRoom: Bool {
+            switch taking {
+            case _ where isStopped: false
+            case .many(let prefetch): unsettled.count < prefetch
+            case .one: true
+            case .nothing: false
+            }
+        }
     }
 
     struct Queue: Sendable {
@@ -92,11 +101,17 @@ struct Broker: Sendable {
         _ description: EndpointDescription, _ deliveries: AsyncStream<TransportDelivery>.Continuation
     ) -> UInt64 {
         tags += 1
-        let consumer = Consumer(epoch: tags, prefetch: description.prefetch, deliveries: deliveries)
+        let consumer = Consumer(epoch: tags, taking: .many(prefetch: description.prefetch), deliveries: deliveries)
         queues[description.service, default: Queue()].bindings.formUnion(description.subscribes)
         queues[description.service]?.consumers.append(consumer)
         pump(description.service)
         return consumer.epoch
+    }
+
+    mutating func take(_ taking: Taking, _ service: ServiceName, epoch: UInt64) {
+        guard let index = queues[service]?.consumers.firstIndex(where: { $0.epoch == epoch }) else { return }
+        queues[service]?.consumers[index].taking = taking
+        pump(service)
     }
 
     mutating func stop(_ service: ServiceName, epoch: UInt64) {
@@ -188,10 +203,7 @@ struct Broker: Sendable {
         guard var queue = queues[service] else { return }
         var taken = 0
         while taken < queue.ready.count {
-            let open = queue.consumers.indices.filter { index in
-                let consumer = queue.consumers[index]
-                return !consumer.isStopped && consumer.unsettled.count < consumer.prefetch
-            }
+            let open = queue.consumers.indices.filter { queue.consumers[$0].hasRoom }
             guard
                 let chosen = open.min(by: { queue.consumers[$0].unsettled.count < queue.consumers[$1].unsettled.count })
             else { break }
@@ -199,6 +211,7 @@ struct Broker: Sendable {
             taken += 1
             tags += 1
             queue.consumers[chosen].unsettled[tags] = message
+            if queue.consumers[chosen].taking == .one { queue.consumers[chosen].taking = .nothing }
             queue.consumers[chosen].deliveries.yield(
                 TransportDelivery(
                     receipt: DeliveryReceipt(epoch: queue.consumers[chosen].epoch, tag: tags),

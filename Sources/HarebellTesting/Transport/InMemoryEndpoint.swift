@@ -59,6 +59,11 @@ public struct InMemoryEndpoint: TransportEndpoint {
         }
     }
 
+    /// Hands out so many, one more, or nothing.
+    public func take(_ taking: Taking) async {
+        transport.broker.update { $0.take(taking, service, epoch: epoch) }
+    }
+
     /// Hands out nothing more.
     public func stop() async {
         transport.broker.update { $0.stop(service, epoch: epoch) }

@@ -19,6 +19,9 @@ struct PayoutAPI: Sendable {
     /// The routes.
     func router() -> Router<PayoutContext> {
         let router = Router(context: PayoutContext.self)
+        router.add(middleware: KnownMethodMiddleware())
+        router.add(middleware: TracingMiddleware())
+        router.add(middleware: MetricsMiddleware())
         router.add(middleware: CorrelationMiddleware())
         add("/loans", .post, to: router) { request, context in
             try await change(request, context) { try LoanCommand.readCreate($0) }
@@ -60,7 +63,8 @@ struct PayoutAPI: Sendable {
         let key = try Self.idempotencyKey(of: request)
         let command = try read(try await Self.body(of: request))
         let outcome = try await store.execute(
-            command, key: key, correlationID: context.correlationID, trace: Self.trace(of: request))
+            command, key: key, correlationID: context.correlationID,
+            trace: TraceContext.current(orElse: Self.trace(of: request)))
 
         var response = Self.answer(.init(code: outcome.status), outcome.body)
         response.headers[.correlationID] = outcome.correlationID

@@ -92,7 +92,7 @@ struct OutboxRelay<T: Transport>: Service {
         var isFailed = false
         for row in rows where !refused.contains(where: { $0.loanID == row.loanID }) {
             do {
-                try await transport.publish(row.envelope)
+                try await transport.publishInSpan(row.envelope)
                 confirmed.append(row.id)
             } catch  where FailureClassification(error) == .permanent {
                 log(error, "an event is refused for good; it and the later ones of its loan are set aside", row)

@@ -49,10 +49,11 @@ struct Bench: Sendable {
     var configuration: WorkerConfiguration
 
     /// - Parameter skipsSleeps: `false` lets sleeps wait for the test to move the clock.
-    init(skipsSleeps: Bool = true, retry: RetryPolicy = .default) {
+    init(skipsSleeps: Bool = true, retry: RetryPolicy = .default, prefetch: Int = 20) {
         clock = ManualClock(skipsSleeps: skipsSleeps)
         transport = InMemoryTransport(clock: clock)
-        configuration = WorkerConfiguration(retry: retry, clock: clock.workerClock, randomness: .constant(0.5))
+        configuration = WorkerConfiguration(
+            prefetch: prefetch, retry: retry, clock: clock.workerClock, randomness: .constant(0.5))
     }
 
     func worker(

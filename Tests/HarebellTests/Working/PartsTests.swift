@@ -38,45 +38,6 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct GateTests {
-    @Test func `an open gate lets pass at once`() async {
-        await Gate().pass()
-    }
-
-    @Test func `a closed gate holds until all who closed it have opened it`() async {
-        let gate = Gate()
-        gate.close()
-        gate.close()
-        let passed = Observed(0)
-        await withDiscardingTaskGroup { group in
-            for _ in 0..<3 {
-                group.addTask {
-                    await gate.pass()
-                    passed.update { $0 += 1 }
-                }
-            }
-            gate.open()
-            #expect(!gate.isOpen)
-            #expect(passed.value == 0)
-            gate.open()
-        }
-        #expect(passed.value == 3)
-    }
-
-    @Test func `cancellation and shutdown let pass`() async {
-        let gate = Gate()
-        gate.close()
-        let waiting = Task { await gate.pass() }
-        waiting.cancel()
-        await waiting.value
-        let other = Task { await gate.pass() }
-        gate.openForGood()
-        await other.value
-        gate.close()
-        await gate.pass()
-    }
-}
-
 @Suite(.timeLimit(.minutes(1))) struct HandlerDeadlinesTests {
     private func watched(_ body: @Sendable (HandlerDeadlines, ManualClock) async throws -> Void) async throws {
         let clock = ManualClock()
@@ -136,46 +97,5 @@ import Testing
             try await clock.waitForAlarms(1)
             await #expect(throws: WaitedTooLong.self) { try await clock.waitForAlarms(2, within: .milliseconds(1)) }
         }
-    }
-}
-
-@Suite(.timeLimit(.minutes(1))) struct LedgerTests {
-    private func delivery(_ tag: UInt64) -> TransportDelivery {
-        TransportDelivery(
-            receipt: DeliveryReceipt(epoch: 1, tag: tag), content: .failure(MalformedMessage(message: "")),
-            attempts: 0, unhandledCount: 0, size: 0)
-    }
-
-    @Test func `what is unsettled comes out in the order of arrival, once`() {
-        let ledger = Ledger()
-        let places = (1...4).map { ledger.admit(delivery($0)) }
-        #expect(ledger.settle(places[1]))
-        #expect(!ledger.settle(places[1]))
-        #expect(ledger.takeUnsettled().map(\.receipt.tag) == [1, 3, 4])
-        #expect(ledger.takeUnsettled().isEmpty)
-        #expect(!ledger.holds(places[0]))
-        #expect(!ledger.settle(places[0]))
-    }
-
-    @Test func `idle waits for the last task`() async {
-        let ledger = Ledger()
-        await ledger.idle()
-        ledger.taskBegan()
-        ledger.taskBegan()
-        let waiting = Task { await ledger.idle() }
-        ledger.taskEnded()
-        ledger.taskEnded()
-        await waiting.value
-    }
-
-    @Test func `idle gives up at its deadline and when it is cancelled`() async {
-        let clock = ManualClock()
-        let ledger = Ledger()
-        ledger.taskBegan()
-        clock.advance(by: .seconds(5))
-        await ledger.idle(untilUptime: .seconds(5), clock.workerClock)
-        let waiting = Task { await ledger.idle() }
-        waiting.cancel()
-        await waiting.value
     }
 }

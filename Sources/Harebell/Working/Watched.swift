@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A value that tasks can wait on.
-final class Watched<Value: Sendable>: Sendable {
+package final class Watched<Value: Sendable>: Sendable {
     private struct Waiter {
         let isReached: @Sendable (Value) -> Bool
         let continuation: CheckedContinuation<Void, Never>
@@ -15,15 +15,16 @@ final class Watched<Value: Sendable>: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ value: Value) {
+    package init(_ value: Value) {
         state = Mutex(State(value: value))
     }
 
-    func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
+    /// Looks at the value.
+    package func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
 
     /// Changes the value, and resumes those who waited for what it is now.
     @discardableResult
-    func change<R: Sendable>(_ body: (inout Value) -> R) -> R {
+    package func change<R: Sendable>(_ body: (inout Value) -> R) -> R {
         let (result, reached) = state.withLock { state in
             let result = body(&state.value)
             guard !state.waiters.isEmpty else { return (result, [Waiter]()) }
@@ -36,7 +37,7 @@ final class Watched<Value: Sendable>: Sendable {
     }
 
     /// Returns when the value is as asked for, or when the task is cancelled.
-    func wait(until isReached: @escaping @Sendable (Value) -> Bool) async {
+    package func wait(until isReached: @escaping @Sendable (Value) -> Bool) async {
         let id = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
