@@ -32,6 +32,15 @@ import Testing
         #expect(Timestamp.parse(text).map(Timestamp.format) == text)
     }
 
+    @Test func `an event's time is the same after it has travelled`() throws {
+        struct Tick: Event { static let eventType: EventType = "test.tick" }
+        for milliseconds in 0..<2_000 {
+            let time = Date(timeIntervalSince1970: 1_790_000_000 + Double(milliseconds) / 1_000)
+            let sent = try Envelope(Tick(), producer: "p", time: time)
+            #expect(Timestamp.parse(Timestamp.format(sent.time)) == sent.time)
+        }
+    }
+
     @Test func `properties are those of the design`() {
         let properties = envelope.basicProperties
         #expect(properties.messageID == envelope.id.rawValue)

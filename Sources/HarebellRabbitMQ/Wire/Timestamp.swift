@@ -14,8 +14,10 @@ enum Timestamp {
         (date + 0.0005).formatted(precise)
     }
 
+    /// The date that was written: of all doubles near a millisecond the one that `Envelope` keeps.
     static func parse(_ text: String) -> Date? {
-        (try? Date(text, strategy: precise)) ?? (try? Date(text, strategy: whole))
+        let date = (try? Date(text, strategy: precise)) ?? (try? Date(text, strategy: whole))
+        return date.map { Date(timeIntervalSince1970: ($0.timeIntervalSince1970 * 1_000).rounded() / 1_000) }
     }
 
     static func milliseconds(_ date: Date) -> Int64 {

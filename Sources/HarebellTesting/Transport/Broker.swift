@@ -11,6 +11,8 @@ struct Message: Sendable {
     var content: Result<Envelope, MalformedMessage>
     /// The place in its queue: a message that is handed back returns to it.
     var position = 0
+    /// Whether it has waited, for a retry or in the dead letters: then it comes before the rest of the queue.
+    var isDue = false
     var attempts = 0
     var unhandledCount = 0
     var deliveryCount = 0
@@ -19,6 +21,10 @@ struct Message: Sendable {
 
     init(_ content: Result<Envelope, MalformedMessage>) {
         self.content = content
+    }
+
+    func comesBefore(_ other: Message) -> Bool {
+        isDue == other.isDue ? position < other.position : isDue
     }
 
     var id: EventID? {
@@ -59,6 +65,7 @@ struct Broker: Sendable {
         var consumers: [Consumer] = []
         var delayed: [(due: Duration, message: Message)] = []
         var dead: [InMemoryTransport.DeadLetter] = []
+        var handled: [Envelope] = []
         var settlements: [InMemoryTransport.Settlement] = []
     }
 
@@ -93,8 +100,15 @@ struct Broker: Sendable {
         positions += 1
         var message = message
         message.position = positions
-        queues[service, default: Queue()].ready.append(message)
+        put(message, into: service)
         pump(service)
+    }
+
+    private mutating func put(_ message: Message, into service: ServiceName) {
+        let ready = queues[service]?.ready ?? []
+        // Most come to the end.
+        let before = ready.lastIndex { $0.comesBefore(message) }
+        queues[service, default: Queue()].ready.insert(message, at: before.map { $0 + 1 } ?? 0)
     }
 
     mutating func open(
@@ -129,6 +143,18 @@ struct Broker: Sendable {
         pump(service)
     }
 
+    /// Every client loses its connection and has a new one: what was in its hands is delivered again.
+    mutating func loseConnections() {
+        for service in queues.keys {
+            for index in queues[service]?.consumers.indices ?? 0..<0 {
+                let unsettled = queues[service]?.consumers[index].unsettled ?? [:]
+                queues[service]?.consumers[index].unsettled = [:]
+                for message in unsettled.values { requeue(message, to: service) }
+            }
+            pump(service)
+        }
+    }
+
     mutating func breakDeliveries(of service: ServiceName) {
         for consumer in queues[service]?.consumers ?? [] { stop(service, epoch: consumer.epoch) }
     }
@@ -157,9 +183,7 @@ struct Broker: Sendable {
     mutating func requeue(_ message: Message, to service: ServiceName) {
         var message = message
         message.deliveryCount += 1
-        let ready = queues[service]?.ready ?? []
-        let index = ready.firstIndex { $0.position > message.position } ?? ready.endIndex
-        queues[service]?.ready.insert(message, at: index)
+        put(message, into: service)
     }
 
     mutating func delay(_ message: Message, until due: Duration, of service: ServiceName) {
@@ -169,7 +193,7 @@ struct Broker: Sendable {
     mutating func releaseDue(of service: ServiceName, at uptime: Duration) {
         let due = (queues[service]?.delayed ?? []).filter { $0.due <= uptime }.sorted { $0.due < $1.due }
         queues[service]?.delayed.removeAll { $0.due <= uptime }
-        for (_, message) in due { enqueue(message, to: service) }
+        for (_, message) in due { enqueueDue(message, to: service) }
     }
 
     mutating func replay(_ letter: InMemoryTransport.DeadLetter, to service: ServiceName) {
@@ -182,6 +206,12 @@ struct Broker: Sendable {
         var message = Message(letter.content)
         message.firstFailedAt = letter.record.firstFailedAt
         message.replayCount = letter.replayCount + 1
+        enqueueDue(message, to: service)
+    }
+
+    private mutating func enqueueDue(_ message: Message, to service: ServiceName) {
+        var message = message
+        message.isDue = true
         enqueue(message, to: service)
     }
 

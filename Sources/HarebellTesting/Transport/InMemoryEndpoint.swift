@@ -12,6 +12,7 @@ public struct InMemoryEndpoint: TransportEndpoint {
     public func acknowledge(_ delivery: TransportDelivery) {
         transport.broker.update { broker in
             guard let message = broker.take(delivery, of: service) else { return }
+            if case .success(let envelope) = message.content { broker.queues[service]?.handled.append(envelope) }
             broker.note(.acknowledged(message.id), of: service)
         }
     }

@@ -113,6 +113,12 @@ public final class InMemoryTransport: Transport {
         broker.update { $0.replay(letter, to: service) }
     }
 
+    /// Lets every client lose its connection and connect again: what is in the workers' hands is delivered once more, and
+    /// whatever becomes of the first deliveries settles nothing.
+    public func loseConnections() {
+        broker.update { $0.loseConnections() }
+    }
+
     /// Ends a service's deliveries, as a broker that goes away would.
     public func breakDeliveries(of service: ServiceName) {
         broker.update { $0.breakDeliveries(of: service) }
