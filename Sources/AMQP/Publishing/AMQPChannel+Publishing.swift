@@ -99,8 +99,9 @@ extension AMQPChannel {
         while !rest.isEmpty {
             let part = Self.part(of: rest)
             rest = rest[part.messages.endIndex...]
-            let memory = connection.core.spare(refusal == nil ? part.byteCount : 0)
-            var batch = PublicationBatch(using: memory, count: part.messages.count)
+            // Memory with two owners would be replaced by fresh memory when it is written to.
+            var batch = PublicationBatch(
+                using: connection.core.spare(refusal == nil ? part.byteCount : 0), count: part.messages.count)
             var encoded: [Int] = []
             for index in part.messages.indices {
                 do throws(AMQPError) {

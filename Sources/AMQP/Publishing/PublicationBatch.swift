@@ -32,8 +32,8 @@ struct PublicationBatch: Sendable {
 
     /// Makes a batch that uses memory again; what it held is gone.
     init(using memory: consuming ByteBuffer, count: Int) {
+        memory.clear()
         bytes = memory
-        bytes.clear()
         if count > 1 { publications.reserveCapacity(count) }
     }
 
