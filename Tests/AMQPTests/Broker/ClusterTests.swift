@@ -122,10 +122,7 @@ import Testing
 
     @Test(.enabled(if: isFull)) func `the leader freezes for 30 seconds`() async throws {
         try await withClusterHost { host in
-            // The client must be gone within 8 s; from then on the cluster decides: it notices after 3 to 5 s that the
-            // node is frozen, and elects another leader up to 5 s later. What a channel of RabbitMQ 3.10 took before
-            // that, it sends to the new leader when 10 s are over.
-            let limits = Limits(publishing: .seconds(20), consuming: .seconds(20))
+            let limits = Limits(publishing: .seconds(8), consuming: .seconds(8))
             try await run("leader frozen 30 s", within: limits, host) { client, _, leader in
                 try await freeze(leader, "leader frozen", client)
             }
