@@ -26,6 +26,10 @@ enum HostHelp {
               \(command) --url amqps://user@rabbit.internal/shop --password-file /run/secrets/rabbit
               \(command) --config \(command).json --log-level debug --log-format pretty
 
+            TRACES:
+              OTEL_EXPORTER_OTLP_ENDPOINT sends them by OTLP over HTTP; OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME, \
+            OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG and OTEL_BSP_* mean what they mean elsewhere.
+
             SIGNALS AND EXIT CODES:
               SIGTERM or Ctrl-C finishes what is in hand within the grace period and exits with 0; a second one exits \
             at once with 130. 1 is a failure that the log explains, 4 credentials refused and 5 broker unreachable \

@@ -81,6 +81,29 @@ import Testing
         }
     }
 
+    @Test func `what OpenTelemetry's variables say wrongly is in the same report, and switches nothing on`()
+        async throws
+    {
+        let problems = await problems(
+            ["--status-port", "many"],
+            environment: [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "collector", "OTEL_EXPORTER_OTLP_HEADERS": "s3cret",
+                "OTEL_TRACES_SAMPLER": "sometimes",
+            ])
+        #expect(problems.count == 4)
+        #expect(!problems.joined().contains("s3cret"))
+        let host = try await host()
+        #expect(host.settings.tracing == nil)
+        #expect(host.settings.status.port == nil)
+        #expect(host.metrics == nil)
+        let open = try await self.host(
+            ["--status-port", "0", "--status-host", "::1"],
+            environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"])
+        #expect(open.settings.status.host == "::1")
+        #expect(open.metrics != nil)
+        #expect(open.settings.tracing?.endpoint == "http://c:4318/v1/traces")
+    }
+
     @Test func `address, password file and certificates become one connection`() async throws {
         let folder = FileManager.default.temporaryDirectory
         let file = folder.appending(path: "harebell-password-\(UUID().uuidString)").path

@@ -45,6 +45,18 @@ import Testing
                 ] {
                     #expect(metrics.contains(sample), "\(sample)")
                 }
+                func put(_ method: String, _ path: String, _ body: String = "") async throws -> String {
+                    let response = try await client.send(
+                        HTTPRequest(method: method, url: base + path, body: Array(body.utf8)))
+                    return String(decoding: response.body, as: UTF8.self)
+                }
+                #expect(try await put("POST", "/control/pause").contains("example paused, prefetch 20"))
+                #expect(try await get("/readyz").status == 503)
+                #expect(try await get("/livez").status == 200)
+                #expect(try await put("PUT", "/control/prefetch", "7").contains("prefetch 7"))
+                #expect(try await put("POST", "/control/resume").contains("example running, prefetch 7"))
+                #expect(try await get("/readyz").status == 200)
+                #expect(try await put("POST", "/control/drain").contains("example paused"))
                 process.signal(SIGTERM)
                 #expect(try await process.exitCode() == 0)
             }

@@ -34,8 +34,7 @@ struct DeliveryLog: Sendable {
         _ outcome: DeliveryOutcome, attempt: Int, duration: Duration, trace: TraceContext? = nil
     ) {
         var metadata = self.metadata(outcome.name, attempt: attempt, duration: duration)
-        if let traceID = trace?.traceID { metadata["trace_id"] = "\(traceID)" }
-        if let spanID = trace?.spanID { metadata["span_id"] = "\(spanID)" }
+        metadata.add(trace)
         switch outcome {
         case .handled:
             logger.info("Handled", metadata: metadata)
@@ -52,8 +51,11 @@ struct DeliveryLog: Sendable {
         }
     }
 
-    func retriesAtOnce(_ failure: FailureDescription, after delay: Duration, attempt: Int, duration: Duration) {
+    func retriesAtOnce(
+        _ failure: FailureDescription, after delay: Duration, attempt: Int, duration: Duration, trace: TraceContext?
+    ) {
         var metadata = self.metadata("retry_immediate", attempt: attempt, duration: duration)
+        metadata.add(trace)
         metadata["error_type"] = "\(failure.type)"
         metadata["error"] = "\(failure.message)"
         metadata["retry_after_ms"] = "\(delay.milliseconds)"
@@ -82,6 +84,11 @@ struct DeliveryLog: Sendable {
 }
 
 extension Logger.Metadata {
+    fileprivate mutating func add(_ trace: TraceContext?) {
+        if let traceID = trace?.traceID { self["trace_id"] = "\(traceID)" }
+        if let spanID = trace?.spanID { self["span_id"] = "\(spanID)" }
+    }
+
     fileprivate mutating func add(_ record: FailureRecord) {
         self["error_type"] = "\(record.errorType)"
         self["error"] = "\(record.errorMessage)"

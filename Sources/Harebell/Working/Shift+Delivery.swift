@@ -161,7 +161,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
                 clock.uptime() - arrival.time + delay + handling.route.timeout <= WorkerConfiguration.longestStay
             }
             if case .pause(let delay) = action {
-                log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration)
+                log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration, trace: trace?.value)
                 metrics.retriesAtOnce()
             }
             return action

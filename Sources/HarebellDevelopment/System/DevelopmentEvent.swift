@@ -22,6 +22,8 @@ public enum DevelopmentEvent: Sendable {
     case serviceStartFailed(name: String, reason: String, restartIn: Duration)
     /// A service was stopped.
     case serviceStopped(name: String, ExitStatus?)
+    /// A service tells of itself here: `/metrics`, `/livez`, `/readyz`, `/startupz`.
+    case serviceStatus(name: String, url: String)
     /// A service wrote a line.
     case serviceLine(name: String, ServiceLogLine)
     /// Everything answers: loans can be paid out at the address.

@@ -28,6 +28,9 @@ public struct ServiceLogLine: Sendable, Hashable {
         if service == "pdf", let path = fields["file_path"] {
             return .pdfWritten(loanID: fields["loan_id"] ?? "", path: path)
         }
+        if message == "status server listens", let url = fields["address"] {
+            return .serviceStatus(name: service, url: url)
+        }
         let eventID = fields["event_id"] ?? ""
         switch fields["outcome"] {
         case "dead_lettered":

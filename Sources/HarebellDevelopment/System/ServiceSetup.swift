@@ -33,6 +33,7 @@ struct ServiceSetup: Sendable {
                 name, password: password, configure: permissions.configure, write: permissions.write,
                 read: permissions.read)
             let variables = [
+                "HAREBELL_STATUS_PORT": "0",
                 "HAREBELL_URL": broker.url(user: name, password: password, virtualHost: "/"),
                 "HAREBELL_LOG_FORMAT": "json", "HAREBELL_LOG_LEVEL": configuration.logLevel,
                 "HAREBELL_GRACE_PERIOD": "\(max(1, configuration.grace.components.seconds - 1))s",

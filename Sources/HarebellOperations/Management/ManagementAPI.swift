@@ -28,6 +28,10 @@ public struct ManagementAPI: Sendable {
     {
         var base = url
         while base.last == "/" { base.removeLast() }
+        // It is not repeated: it may hold a password.
+        guard !base.contains("@") else {
+            throw OperationError.management("its address must hold no user: it gets the user of the broker's address")
+        }
         guard base.hasPrefix("https://") || Self.isLoopback(base) else {
             throw OperationError.management("'\(base)' would send the password in clear: use https")
         }

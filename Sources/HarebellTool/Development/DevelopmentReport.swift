@@ -32,6 +32,8 @@ final class DevelopmentReport: Sendable {
             [Self.row("Partner", "from now on: \(Self.words(behavior))")]
         case .serviceStarted(let name, let processID):
             [Self.row(name, "started, process \(processID)")]
+        case .serviceStatus(let name, let url):
+            [Self.row(name, "\(SafeText.line(url))/metrics")]
         case .serviceExited(let name, let status, let restart):
             [Self.row(name, "✘ \(status); started again in \(Self.seconds(restart))")]
         case .serviceStartFailed(let name, let reason, let restart):

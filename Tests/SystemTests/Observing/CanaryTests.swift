@@ -13,8 +13,10 @@ import Testing
     import Foundation
 #endif
 
-/// A secret that somebody would find: in every credential of every executable, right ones and wrong ones, at the most
-/// talkative level. That the right ones of the whole system appear nowhere is in the test of its traces.
+/// A secret that somebody would find, in every credential of every executable, right ones and wrong ones, at the most
+/// talkative level.
+///
+/// That the right ones of the whole system appear nowhere is in the test of its traces.
 @Suite(.timeLimit(.minutes(3))) struct `A canary in every credential` {
     private let canary = "S3cr3tCANARY" + uniqueName("x").filter(\.isLetter)
 

@@ -26,7 +26,6 @@ extension SystemTests {
                     configuration.environment[service] = [
                         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
                         "OTEL_EXPORTER_OTLP_HEADERS": "api-key=\(key)", "OTEL_BSP_SCHEDULE_DELAY": "100",
-                        "HAREBELL_STATUS_PORT": "0",
                     ]
                 }
                 let system = DevelopmentSystem(configuration, logger: quietLogger)
