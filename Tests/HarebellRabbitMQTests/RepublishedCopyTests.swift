@@ -75,6 +75,19 @@ import Testing
         #expect(own.remaining() > .seconds(50))
     }
 
+    @Test func `a message is not due within the millisecond before its time`() {
+        var properties = BasicProperties()
+        for due in Int64(1_790_000_000_000)..<1_790_000_002_000 {
+            properties.headers["harebell-not-before"] = .int64(due)
+            let state = RetryState(properties: properties, exchange: "email", isOwn: true)
+            for early in [0.05, 0.3, 0.9] {
+                let now = Date(timeIntervalSince1970: (Double(due) - early) / 1_000)
+                #expect(state.remaining(now: now) > .zero, "\(early) ms before")
+            }
+            #expect(state.remaining(now: Date(timeIntervalSince1970: (Double(due) + 0.5) / 1_000)) == .zero)
+        }
+    }
+
     @Test func `a not-before in a far future parks nothing`() {
         var properties = BasicProperties()
         properties.headers["harebell-not-before"] = .int64(.max)

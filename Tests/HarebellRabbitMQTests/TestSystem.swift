@@ -88,20 +88,23 @@ final class TestSystem: Sendable {
 
     private let gracePeriod: Duration
 
-    init(url: String, prefetch: Int, gracePeriod: Duration) throws {
+    init(
+        url: String, prefetch: Int, gracePeriod: Duration, options: TopologyOptions = TestSystem.options
+    ) throws {
         self.gracePeriod = gracePeriod
         self.url = url
         self.prefetch = prefetch
         // Tests kill the broker: how soon it is back is the machine's affair, not the product's.
         transport = RabbitMQTransport(
-            configuration: try AMQPConfiguration(uri: url), topology: Self.options,
+            configuration: try AMQPConfiguration(uri: url), topology: options,
             publishDeadline: .seconds(120), logger: quietLogger)
     }
 
+    @discardableResult
     func worker(
         _ service: ServiceName, publishes: [EventType] = [], retry: RetryPolicy = TestSystem.retry,
         @SubscriptionBuilder _ subscriptions: () -> [Subscription]
-    ) {
+    ) -> Worker<RabbitMQTransport> {
         let worker = Worker(
             service: service, transport: transport,
             configuration: WorkerConfiguration(
@@ -109,6 +112,7 @@ final class TestSystem: Sendable {
             logger: quietLogger, subscriptions)
         state.withLock { $0.append(worker) }
         queues.withLock { $0.append(service.rawValue) }
+        return worker
     }
 
     func publisher(_ service: ServiceName) -> Publisher<RabbitMQTransport> {
@@ -241,10 +245,10 @@ final class TestSystem: Sendable {
 /// Builds a system, runs it, and stops it when the body is done.
 func withSystem(
     _ url: String, prefetch: Int = 20, gracePeriod: Duration = .seconds(5), waits: Bool = true,
-    _ build: (TestSystem) -> Void,
+    options: TopologyOptions = TestSystem.options, _ build: (TestSystem) -> Void,
     body: @Sendable (TestSystem) async throws -> Void
 ) async throws {
-    let system = try TestSystem(url: url, prefetch: prefetch, gracePeriod: gracePeriod)
+    let system = try TestSystem(url: url, prefetch: prefetch, gracePeriod: gracePeriod, options: options)
     build(system)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await system.run() }

@@ -45,8 +45,11 @@ struct RetryState: Equatable {
     }
 
     /// How long the message must still wait.
+    ///
+    /// A millisecond that has only begun does not count as over.
     func remaining(now: Date = .init()) -> Duration {
         guard let notBefore else { return .zero }
-        return .milliseconds(max(0, Timestamp.milliseconds(notBefore) - Timestamp.milliseconds(now)))
+        let due = Timestamp.milliseconds(notBefore, .toNearestOrEven)
+        return .milliseconds(max(0, due - Timestamp.milliseconds(now, .down)))
     }
 }

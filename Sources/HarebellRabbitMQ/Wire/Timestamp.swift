@@ -20,8 +20,9 @@ enum Timestamp {
         return date.map { Date(timeIntervalSince1970: ($0.timeIntervalSince1970 * 1_000).rounded() / 1_000) }
     }
 
-    static func milliseconds(_ date: Date) -> Int64 {
-        Int64((date.timeIntervalSince1970 * 1_000).rounded(.up))
+    /// Rounds up unless told otherwise: what is due then is never due early.
+    static func milliseconds(_ date: Date, _ rule: FloatingPointRoundingRule = .up) -> Int64 {
+        Int64((date.timeIntervalSince1970 * 1_000).rounded(rule))
     }
 
     static func date(milliseconds: Int64) -> Date {

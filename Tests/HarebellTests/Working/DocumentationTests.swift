@@ -72,4 +72,18 @@ import Testing
         }
         #expect(transport.deadLetters(of: "email").map(\.reason) == [.exhausted])
     }
+
+    @Test func `the harness of the article works`() async throws {
+        let harness = TestHarness()
+        harness.service("email") { SendReceipt(mailer: Mailer(isBroken: true)) }
+        try await harness.running {
+            try await harness.publish(loan, from: "payout")
+            try await harness.settle()
+            #expect(harness.retried(by: "email").map(\.delay) == [.seconds(1)])
+            try await harness.advance(by: .seconds(3_600 * 2))
+            #expect(harness.deadLettered(LoanPaidOut.self, by: "email").map(\.reason) == [.exhausted])
+            #expect(try harness.handled(LoanPaidOut.self, by: "email").isEmpty)
+            #expect(try harness.published(ReceiptSent.self).isEmpty)
+        }
+    }
 }

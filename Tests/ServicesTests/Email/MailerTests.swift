@@ -92,32 +92,61 @@ import Testing
     @Test func `a worker sends payouts and cancellations, and keeps what cannot be sent`() async throws {
         try await withMailSink { sink, mailer in
             sink.refuse(recipients: "gone@*", code: 550)
-            let transport = InMemoryTransport()
-            let worker = Worker(service: EmailWorker.service, transport: transport, logger: quiet) {
-                SendPayoutMail(mailer: mailer)
-                SendCancellationMail(mailer: mailer)
-            }
-            let publisher = Publisher(service: "payout", transport: transport)
-            try await worker.running {
-                try await transport.waitForCalls(of: .open, 1)
-                try await publisher.publish(try paidOut())
-                try await publisher.publish(try paidOut(email: "gone@example.org"))
-                try await publisher.publish(
-                    LoanCanceled(
-                        loanID: "L-2", borrower: Borrower(name: "Olle", email: "olle@example.org"),
-                        amount: try Money(minorUnits: 1, currency: "EUR"), reason: "", occurredAt: Date()))
-                try await transport.waitUntilSettled(EmailWorker.service)
+            let harness = harness(mailer)
+            let canceled = LoanCanceled(
+                loanID: "L-2", borrower: Borrower(name: "Olle", email: "olle@example.org"),
+                amount: try Money(minorUnits: 1, currency: "EUR"), reason: "", occurredAt: Date())
+            let (sound, gone) = (try paidOut(), try paidOut(email: "gone@example.org"))
+            try await harness.running {
+                try await harness.publish(sound, from: "payout")
+                try await harness.publish(gone, from: "payout")
+                try await harness.publish(canceled, from: "payout")
+                try await harness.settle()
             }
             #expect(Set(sink.messages.flatMap(\.recipients)) == ["asa@example.org", "olle@example.org"])
-            let letters = transport.deadLetters(of: EmailWorker.service)
+            #expect(try harness.handled(LoanCanceled.self, by: EmailWorker.service).map(\.loanID) == ["L-2"])
+            let letters = harness.deadLettered(LoanPaidOut.self, by: EmailWorker.service)
             #expect(letters.map(\.reason) == [.permanent])
             #expect(letters.first?.record.errorMessage.contains("550") == true)
+        }
+    }
+
+    @Test func `a mail server that is busy for an hour gets every mail in the end, and nobody else's is held up`()
+        async throws
+    {
+        try await withMailSink { sink, mailer in
+            sink.refuse(recipients: "busy@*", code: 451)
+            let harness = harness(mailer)
+            let (busy, sound) = (try paidOut(email: "busy@example.org"), try paidOut())
+            try await harness.running {
+                let id = try await harness.publish(busy, from: "payout")
+                try await harness.publish(sound, from: "payout")
+                try await harness.settle()
+                #expect(sink.messages.flatMap(\.recipients) == ["asa@example.org"])
+                #expect(harness.waitingForRetry(of: EmailWorker.service) == 1)
+                try await harness.advance(by: .seconds(1_800))
+                #expect(harness.retried(by: EmailWorker.service).count == 6)
+                sink.acceptAllRecipients()
+                try await harness.settleRetries()
+                #expect(sink.messages.flatMap(\.recipients) == ["asa@example.org", "busy@example.org"])
+                #expect(sink.messages.last?.messageID == "<\(id)@harebell.example.org>")
+                #expect(harness.deadLetters(of: EmailWorker.service).isEmpty)
+            }
         }
     }
 
     // MARK: Fixtures
 
     private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    private func harness(_ mailer: Mailer) -> TestHarness {
+        let harness = TestHarness()
+        harness.service(EmailWorker.service) {
+            SendPayoutMail(mailer: mailer)
+            SendCancellationMail(mailer: mailer)
+        }
+        return harness
+    }
 
     private func withMailSink<Result>(_ body: (MailSink, Mailer) async throws -> Result) async throws -> Result {
         let directory = try TemporaryDirectory.make(prefix: "harebell-mail")
