@@ -39,7 +39,7 @@ public final class Worker<T: Transport>: Service {
         self.transport = transport
         self.configuration = configuration
         self.logger = logger
-        self.plan = Watched(TakingPlan(prefetch: configuration.prefetch))
+        self.plan = Watched(TakingPlan(prefetch: configuration.prefetch, breaker: configuration.breaker))
         self.subscriptions = subscriptions()
     }
 
@@ -52,11 +52,15 @@ public final class Worker<T: Transport>: Service {
             switch plan.read(\.wish) {
             case .pause: .paused
             case .drain: shift.ledger.isEmpty ? .paused : .draining
-            case .work: shift.ledger.isHeldBack ? .blocked : .running
+            case .work where shift.ledger.isHeldBack: .blocked
+            case .work: (breakerState ?? .closed) == .closed ? .running : .broken
             }
         case .stopped: .stopped
         }
     }
+
+    /// What the service's breaker does; `nil` without one.
+    public var breakerState: BreakerState? { plan.read(\.breaker?.state) }
 
     /// How many messages are in the worker's hands now.
     public var messagesInHand: Int {
