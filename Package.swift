@@ -188,8 +188,8 @@ let package = Package(
             name: "HarebellHostTests",
             dependencies: [
                 "AMQP", "Curl", "ExampleSubscriber", "Harebell", "HarebellDevelopment", "HarebellHost",
-                "HarebellObservability", "HarebellRabbitMQ", "LoanEvents", "TestSupport", argumentParser, configuration,
-                logging, serviceLifecycle,
+                "HarebellObservability", "HarebellRabbitMQ", "HarebellTesting", "LoanEvents", "TestSupport",
+                argumentParser, configuration, logging, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

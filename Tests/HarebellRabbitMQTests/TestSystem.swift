@@ -103,12 +103,13 @@ final class TestSystem: Sendable {
     @discardableResult
     func worker(
         _ service: ServiceName, publishes: [EventType] = [], retry: RetryPolicy = TestSystem.retry,
-        @SubscriptionBuilder _ subscriptions: () -> [Subscription]
+        breaker: BreakerPolicy? = nil, @SubscriptionBuilder _ subscriptions: () -> [Subscription]
     ) -> Worker<RabbitMQTransport> {
         let worker = Worker(
             service: service, transport: transport,
             configuration: WorkerConfiguration(
-                prefetch: prefetch, gracePeriod: gracePeriod, retry: retry, publishes: publishes),
+                prefetch: prefetch, gracePeriod: gracePeriod, retry: retry, breaker: breaker,
+                publishes: publishes),
             logger: quietLogger, subscriptions)
         state.withLock { $0.append(worker) }
         queues.withLock { $0.append(service.rawValue) }

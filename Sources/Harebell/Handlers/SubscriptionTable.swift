@@ -23,6 +23,7 @@ struct SubscriptionTable: Sendable {
             problems.append("prefetch is \(configuration.prefetch), must be 1 to 65535")
         }
         if configuration.gracePeriod < .zero { problems.append("the grace period is negative") }
+        problems += configuration.breaker?.problems ?? []
         for subscription in subscriptions {
             let timeout = subscription.timeout ?? configuration.handlerTimeout
             if timeout <= .zero || timeout > WorkerConfiguration.longestHandlerTimeout {

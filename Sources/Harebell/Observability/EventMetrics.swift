@@ -5,13 +5,18 @@ import Metrics
 final class EventMetrics: Sendable {
     /// How a call of a handler ended.
     enum CallResult: Int, CaseIterable {
-        case returned, transient, permanent, timeout
+        case returned, transient, permanent, timeout, dependencyDown
 
-        var name: String { "\(self)" }
+        var name: String { self == .dependencyDown ? "dependency_down" : "\(self)" }
 
         /// A failure that came in time.
         init(_ classification: FailureClassification) {
-            self = if case .permanent = classification { .permanent } else { .transient }
+            self =
+                switch classification {
+                case .transient: .transient
+                case .dependencyDown: .dependencyDown
+                case .permanent: .permanent
+                }
         }
     }
 

@@ -23,6 +23,7 @@ public enum MetricName {
     static let inFlight = "harebell.handlers.in_flight"
     static let oldestAge = "harebell.messages.oldest_age_seconds"
     static let workerState = "harebell.worker.state"
+    static let breakerState = "harebell.breaker.state"
     /// Whether a connection is open.
     public static let connectionOpen = "harebell.connection.open"
     /// Whether the broker takes no publishes from it.
@@ -48,7 +49,7 @@ public enum MetricName {
         sent: "Events given to the broker; error_type tells those that failed.",
         operationDuration: "How long it took until the broker had confirmed an event.",
         deliveries: "Deliveries by outcome: handled, retry_scheduled, dead_lettered or released.",
-        attempts: "Calls of handlers by result: returned, transient, permanent or timeout.",
+        attempts: "Calls of handlers by result: returned, transient, permanent, timeout or dependency_down.",
         retries: "Retries by kind: immediate in place, or delayed over the broker.",
         retriesWaiting:
             "Messages in hand that pause before an immediate retry; delayed ones wait in the broker's queues.",
@@ -59,7 +60,9 @@ public enum MetricName {
         inHand: "Messages in the worker's hands, unsettled.",
         inFlight: "Calls of handlers that are running.",
         oldestAge: "How long the oldest message in hand has been there.",
-        workerState: "1 for what the worker is doing: starting, running, blocked, stopping or stopped.",
+        workerState:
+            "1 for what the worker is doing: starting, running, blocked, broken, draining, paused, stopping or stopped.",
+        breakerState: "1 for what the service's breaker does: closed, open or probing.",
         connectionOpen: "1 while the connection to the broker is open.",
         connectionBlocked: "1 while the broker takes no publishes on this connection: it is short of memory or disk.",
         connectionBlockedTime: "For how long the broker took no publishes on this connection.",

@@ -6,12 +6,11 @@ extension Shift {
     /// The first call for an event continues the event's trace. A repetition, whether a retry or a replay, may come hours
     /// later and a hundred times: it is a trace of its own, linked to the event's.
     func traced(
-        _ envelope: Envelope, handler: String, attempt: Int, replayCount: Int, trace: TraceOfCall?,
+        _ envelope: Envelope, handler: String, attempt: Int, isRepetition: Bool, replayCount: Int, trace: TraceOfCall?,
         _ body: () async throws -> Void
     ) async throws {
         guard isTraced else { return try await body() }
         let origin = envelope.trace.serviceContext()
-        let isRepetition = attempt > 1 || replayCount > 0
         let destination = "\(envelope.type):\(service)"
         try await withSpan(
             "process \(destination)", context: isRepetition ? .topLevel : origin, ofKind: .consumer

@@ -14,8 +14,10 @@ final class WorkerMetrics: Sendable {
     private let oldestAge: Gauge
     private let retriesWaiting: Gauge
     private let states: [(WorkerState, Gauge)]
+    /// Empty without a breaker.
+    private let breakerStates: [(BreakerState, Gauge)]
 
-    init(service: ServiceName, eventTypes: [EventType], factory: (any MetricsFactory)?) {
+    init(service: ServiceName, eventTypes: [EventType], hasBreaker: Bool, factory: (any MetricsFactory)?) {
         let factory = factory ?? MetricsSystem.factory
         func metrics(_ type: String) -> EventMetrics {
             EventMetrics(service: service, eventType: type, factory: factory)
@@ -29,6 +31,9 @@ final class WorkerMetrics: Sendable {
         inHand = gauge(MetricName.inHand)
         oldestAge = gauge(MetricName.oldestAge)
         retriesWaiting = gauge(MetricName.retriesWaiting)
+        breakerStates =
+            hasBreaker
+            ? BreakerState.allCases.map { ($0, gauge(MetricName.breakerState, [("state", $0.rawValue)])) } : []
         states = WorkerState.allCases.map { ($0, gauge(MetricName.workerState, [("state", $0.rawValue)])) }
     }
 
@@ -40,11 +45,14 @@ final class WorkerMetrics: Sendable {
     func pauseEnded() { pausing.wrappingSubtract(1, ordering: .relaxed) }
 
     /// Shows how things are now; what only counts needs no showing.
-    func show(_ state: WorkerState, inHand: Int = 0, oldestAge: Duration = .zero) {
+    func show(
+        _ state: WorkerState, breaker: BreakerState?, inHand: Int = 0, oldestAge: Duration = .zero
+    ) {
         inFlight.record(running.load(ordering: .relaxed))
         retriesWaiting.record(pausing.load(ordering: .relaxed))
         self.inHand.record(inHand)
         self.oldestAge.record(Double(oldestAge.nanoseconds) / 1e9)
+        for (known, gauge) in breakerStates { gauge.record(known == breaker ? 1 : 0) }
         for (known, gauge) in states { gauge.record(known == state ? 1 : 0) }
     }
 }

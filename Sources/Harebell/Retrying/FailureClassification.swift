@@ -2,8 +2,21 @@
 public enum FailureClassification: Sendable, Hashable {
     /// It may succeed later: a timeout, a refused connection, a lock. A delay is used as given and counts as an attempt.
     case transient(retryAfter: Duration?)
+    /// What the handler depends on is down, perhaps until a time that is known: the message is not to blame.
+    ///
+    /// Tried again with a delay, never at once. With a ``BreakerPolicy`` it opens the service's breaker; without one it
+    /// is like a transient failure.
+    case dependencyDown(retryAfter: Duration?)
     /// It will never succeed: a rule of the business, a bad address. Dead letter at once.
     case permanent
+
+    /// When to try again, if the other side said so.
+    var retryAfter: Duration? {
+        switch self {
+        case .transient(let retryAfter), .dependencyDown(let retryAfter): retryAfter
+        case .permanent: nil
+        }
+    }
 
     /// What an error says about itself; errors that say nothing are transient.
     public init(_ error: any Error) {
@@ -54,6 +67,28 @@ public struct TransientError: FailureClassifying, CustomStringConvertible {
 
     /// Always transient.
     public var failureClassification: FailureClassification { .transient(retryAfter: retryAfter) }
+    /// The message, and the error behind it.
+    public var description: String { underlying.map { "\(message): \($0)" } ?? message }
+}
+
+/// What the handler depends on is down: a server that is not reached, a database that refuses everybody.
+public struct DependencyDownError: FailureClassifying, CustomStringConvertible {
+    /// What is wrong, in words.
+    public let message: String
+    /// When to try again, if the other side said so.
+    public let retryAfter: Duration?
+    /// The error behind it, if any.
+    public let underlying: (any Error)?
+
+    /// Makes the error.
+    public init(_ message: String, retryAfter: Duration? = nil, underlying: (any Error)? = nil) {
+        self.message = message
+        self.retryAfter = retryAfter
+        self.underlying = underlying
+    }
+
+    /// Always that the dependency is down.
+    public var failureClassification: FailureClassification { .dependencyDown(retryAfter: retryAfter) }
     /// The message, and the error behind it.
     public var description: String { underlying.map { "\(message): \($0)" } ?? message }
 }

@@ -25,6 +25,7 @@ struct FailureDescription: Sendable, Hashable {
     private static func typeName(_ error: any Error) -> String {
         switch error {
         case let error as PermanentError: error.underlying.map(typeName) ?? "PermanentError"
+        case let error as DependencyDownError: error.underlying.map(typeName) ?? "DependencyDownError"
         case let error as TransientError: error.underlying.map(typeName) ?? "TransientError"
         case let error as HarebellError: "HarebellError.\(error.code)"
         default: String(describing: Swift.type(of: error))

@@ -56,6 +56,20 @@ public struct FailureRule: Sendable {
         }
     }
 
+    /// Errors of a type say that what the handler depends on is down.
+    /// - Parameters:
+    ///   - type: the type.
+    ///   - condition: which of them; all unless given.
+    public static func dependencyDown<E: Error>(
+        _ type: E.Type, where condition: @escaping @Sendable (E) -> Bool = { _ in true }
+    ) -> FailureRule {
+        FailureRule { error in
+            guard let error = error as? E, condition(error) else { return nil }
+            let retryAfter = FailureClassification(error).retryAfter
+            return Verdict(classification: .dependencyDown(retryAfter: retryAfter), retry: nil)
+        }
+    }
+
     /// Asks for a delay that errors of a type carry.
     /// - Parameters:
     ///   - type: the type.

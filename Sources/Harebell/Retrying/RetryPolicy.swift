@@ -51,10 +51,12 @@ public struct RetryPolicy: Sendable, Hashable {
     public func decision(
         attempt: Int, classification: FailureClassification, age: Duration = .zero, random: Double
     ) -> FailureDecision {
-        guard case .transient(let retryAfter) = classification else { return .deadLetter(.permanent) }
+        guard classification != .permanent else { return .deadLetter(.permanent) }
+        let retryAfter = classification.retryAfter
         let failures = max(1, attempt)
         guard failures < maximumAttempts else { return .deadLetter(.exhausted) }
-        let isAtOnce = retryAfter == nil && failures <= immediate.count
+        let isDown = if case .dependencyDown = classification { true } else { false }
+        let isAtOnce = retryAfter == nil && failures <= immediate.count && !(isDown && !delayed.isEmpty)
         let delay =
             if let retryAfter {
                 Self.bounded(retryAfter)
@@ -62,7 +64,7 @@ public struct RetryPolicy: Sendable, Hashable {
                 Self.bounded(immediate[failures - 1])
             } else {
                 Self.bounded(
-                    jitter.delay(Self.bounded(delayed[failures - 1 - immediate.count]), random: random))
+                    jitter.delay(Self.bounded(delayed[max(0, failures - 1 - immediate.count)]), random: random))
             }
         if let maximumAge, age + delay > maximumAge { return .deadLetter(.exhausted) }
         return isAtOnce ? .retryImmediately(after: delay) : .retryDelayed(after: delay)

@@ -30,7 +30,9 @@ public protocol TransportEndpoint: Sendable {
     /// So after ``Taking/nothing`` the endpoint holds nothing, and nothing comes before the next change. Each
     /// ``Taking/one`` takes one message more, also when the last change was the same. Ends in bounded time also when the
     /// broker is gone; does nothing after ``stop()``. Called by one task at a time.
-    func take(_ taking: Taking) async
+    /// - Returns: how many deliveries have come out of ``deliveries`` so far. The worker waits until it has seen them all,
+    ///   for one that it sees only later would be overtaken by those that it hands back.
+    func take(_ taking: Taking) async -> Int
     /// Stops taking messages; ``deliveries`` ends after it.
     ///
     /// Ends in bounded time also when the broker is gone. Idempotent, like ``close()``.

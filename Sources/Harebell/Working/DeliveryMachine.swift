@@ -18,7 +18,9 @@
 /// | calling | failed, policy says at once | pausing | pause |
 /// | calling | failed, policy says later, or held for too long already | storing | store delayed retry |
 /// | calling | failed for good, or for the last time | storing | store dead letter `permanent` or `exhausted` |
+/// | calling | failed, and the breaker says that it does not count | storing | store delayed retry, attempt as before the call |
 /// | pausing | paused | calling | call the handler, attempt + 1 |
+/// | calling | not called, for the breaker is open | storing | store delayed retry, attempt as before |
 /// | publishing | confirmed, more left | publishing | publish the next |
 /// | publishing | confirmed, none left | settled | acknowledge |
 /// | publishing | not confirmed | publishing | back off, then publish the same again |
@@ -54,6 +56,7 @@ struct DeliveryMachine: Sendable {
     private let policy: RetryPolicy
     private let handler: String?
     private var firstFailedAt: Date?
+    private var lastFailure: FailureDescription?
     private let unhandledCount: Int
     /// Calls of the handler so far, in earlier deliveries and in this one, including the running one.
     private(set) var attempts: Int
@@ -105,6 +108,7 @@ struct DeliveryMachine: Sendable {
         _ classification: FailureClassification, _ failure: FailureDescription, policy: RetryPolicy? = nil, now: Date,
         random: Double, mayStay: (Duration) -> Bool = { _ in true }
     ) -> Action {
+        lastFailure = failure
         let firstFailedAt = firstFailedAt ?? now
         self.firstFailedAt = firstFailedAt
         var decision = (policy ?? self.policy).decision(
@@ -116,6 +120,22 @@ struct DeliveryMachine: Sendable {
         guard case .retryImmediately(let delay) = decision else { return store(decision, failure, now: now) }
         state = .pausing
         return .pause(delay)
+    }
+
+    /// The call has failed because of an outage, or may have: it does not count, and the message comes back.
+    mutating func spared(_ failure: FailureDescription, after delay: Duration, now: Date) -> Action {
+        attempts = max(0, attempts - 1)
+        return store(.retryDelayed(after: delay), failure, now: now)
+    }
+
+    /// The call that is due is not made, for the breaker is open; the message comes back.
+    mutating func postponed(after delay: Duration, now: Date) -> Action {
+        let failure =
+            lastFailure
+            ?? FailureDescription(
+                type: "DependencyDown", message: "not called, for the breaker is open", handler: handler, eventType: nil
+            )
+        return spared(failure, after: delay, now: now)
     }
 
     /// The pause before an immediate retry is over.

@@ -31,7 +31,8 @@ struct InHand: Sendable {
     }
 
     private var entries: [Int: Entry] = [:]
-    private var arrivals = 0
+    /// How many have ever arrived.
+    private(set) var arrivals = 0
     private var askers: [Int] = []
     /// Whether something was taken away since all were answered.
     private var askersMayBeGone = false

@@ -123,6 +123,9 @@ final class Ledger: Sendable {
     /// Returns when no task is at work, or when the task is cancelled.
     func idle() async { await state.wait { $0.tasks == 0 } }
 
+    /// Returns when so many have arrived, when nothing begins any more, or when the task is cancelled.
+    func arrived(_ count: Int) async { await state.wait { $0.hand.arrivals >= count || $0.hand.isStopping } }
+
     /// Returns when nothing is in hand, when nothing begins any more, or when the task is cancelled.
     func emptied() async { await state.wait { $0.hand.isEmpty || $0.hand.isStopping } }
 }

@@ -8,12 +8,16 @@ extension Shift {
     /// Sees one delivery to its outcome; without one, the delivery is handed back at the end of the shift.
     func process(_ arrival: Arrival) async {
         switch await ledger.begin(arrival.number) {
-        case .begin: break
-        case .gone: return
-        case .overdue: return handBackOverdue()
+        case .begin:
+            let wasCalled = await DeliveryRun(shift: self, arrival: arrival).run()
+            probeEnded(arrival.number, wasCalled: wasCalled)
+            ledger.ended(arrival.number)
+        case .gone:
+            probeEnded(arrival.number, wasCalled: false)
+        case .overdue:
+            handBackOverdue()
+            probeEnded(arrival.number, wasCalled: false)
         }
-        await DeliveryRun(shift: self, arrival: arrival).run()
-        ledger.ended(arrival.number)
     }
 }
 
@@ -45,7 +49,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         FailureDescription(error, handler: route?.subscription.name, eventType: eventType)
     }
 
-    func run() async {
+    /// Sees the delivery to its outcome; whether its handler was called.
+    func run() async -> Bool {
         let began = clock.uptime()
         metrics.received()
         var machine = DeliveryMachine(
@@ -54,10 +59,17 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         // While an outcome waits for its repetition, this delivery holds back all new work.
         var holdsBack = false
         defer { if holdsBack { shift.ledger.letGo() } }
+        var wasCalled = false
         while true {
             switch action {
             case .callHandler(let attempt):
-                guard let handler else { return }
+                guard let handler else { return wasCalled }
+                // The breaker may have opened while a retry in place was waiting.
+                guard shift.mayCall(arrival.number, again: wasCalled) else {
+                    action = machine.postponed(after: shift.comesBack(), now: clock.now())
+                    continue
+                }
+                wasCalled = true
                 action = await call(handler, attempt: attempt, &machine)
             case .pause(let delay):
                 shift.metrics.pauseBegan()
@@ -79,7 +91,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
                     try await shift.endpoint.deadLetter(delivery, reason: reason, record: record)
                 }
             case .settle(let outcome):
-                return settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
+                settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
+                return wasCalled
             }
             if holdsBack, !action.isBackOff {
                 shift.ledger.letGo()
@@ -125,6 +138,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         let task = Task {
             try await shift.traced(
                 handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
+                // A copy that an outage has sent back comes with its attempt unchanged, but it is not the first call.
+                isRepetition: attempt > 1 || delivery.replayCount > 0 || delivery.firstFailedAt != nil,
                 replayCount: delivery.replayCount, trace: trace
             ) { try await handling.attempt(context) }
         }
@@ -146,6 +161,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         switch result {
         case .success:
             metrics.called(.returned, duration: duration)
+            shift.callSucceeded(arrival.number)
             return machine.returned(holding: published)
         case .failure where isInTime && Task.isCancelled:
             // Whatever it threw: it was cancelled by the shutdown, and that is not an attempt.
@@ -155,10 +171,18 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             let failure = describe(error)
             let verdict = handling.route.failures.verdict(on: error)
             metrics.called(isInTime ? .init(verdict.classification) : .timeout, duration: duration)
+            if let delay = shift.callFailed(arrival.number, verdict.classification) {
+                return machine.spared(failure, after: delay, now: clock.now())
+            }
             let action = machine.failed(
                 verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
             ) { delay in
                 clock.uptime() - arrival.time + delay + handling.route.timeout <= WorkerConfiguration.longestStay
+            }
+            if case .storeDeadLetter(.exhausted, _) = action,
+                let delay = shift.spares(delivery, verdict.classification)
+            {
+                return machine.spared(failure, after: delay, now: clock.now())
             }
             if case .pause(let delay) = action {
                 log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration, trace: trace?.value)

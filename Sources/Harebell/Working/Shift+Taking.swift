@@ -4,25 +4,66 @@ import Synchronization
 extension Shift {
     /// Carries out the plan until the shift ends.
     ///
-    /// After each change: the endpoint takes messages as planned, then what may not begin is handed back. Not before, or
+    /// After each change: the endpoint takes messages as planned, then what may not begin is handed back, all of it. Not before, or
     /// the consumer that is being cancelled would get it again.
     func followPlan(opened: Taking) async {
-        var current = opened
+        var current = (taking: opened, probes: 0)
         while !Task.isCancelled {
-            let (change, wanted) = plan.read { ($0.change, $0.taking) }
-            if wanted != current { await endpoint.take(wanted) }
+            let (change, wanted) = plan.read { ($0.change, (taking: $0.taking, probes: $0.probes)) }
+            let isAnotherProbe = wanted.taking == .one && wanted.probes != current.probes
+            if wanted.taking != current.taking || isAnotherProbe {
+                await ledger.arrived(await endpoint.take(wanted.taking))
+            }
             current = wanted
-            plan.change { $0.isInForce(change) }
             ledger.review()
             handBackExcluded()
-            await plan.wait { $0.change != change || !$0.isCarriedOut }
+            plan.change { $0.isInForce(change) }
+            await nextChange(after: change)
             guard plan.read(\.isCarriedOut) else { return }
         }
+    }
+
+    /// Returns when the plan has changed; the time makes it change too, when the breaker is open.
+    private func nextChange(after change: Int) async {
+        let isOver: @Sendable (TakingPlan) -> Bool = { $0.change != change || !$0.isCarriedOut }
+        guard let until = plan.read(\.breaker?.opensUntil) else { return await plan.wait(until: isOver) }
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                let clock = self.configuration.clock
+                while clock.uptime() < until {
+                    guard (try? await clock.sleep(until - clock.uptime())) != nil else { return }
+                }
+                self.plan.change { $0.breaker { $0.tick(at: clock.uptime()) } }
+            }
+            await plan.wait(until: isOver)
+            group.cancelAll()
+        }
+    }
+
+    /// Notes an arrival; if a probe is wanted, this is it.
+    func admit(_ delivery: TransportDelivery) -> Int {
+        guard hasBreaker, plan.read({ $0.admission != .all }) else { return ledger.admit(delivery) }
+        // In one step for those who hand back, or they might take the probe away.
+        return handingBack.withLock { _ in
+            let number = ledger.admit(delivery)
+            plan.change { $0.breaker { _ = $0.arrived(number) } }
+            return number
+        }
+    }
+
+    /// What comes out of the endpoint after a change was in force goes back at once, if it may not begin.
+    func handBackLate() {
+        let isLate = plan.read { plan in
+            plan.admission != .all && (plan.isSettled(plan.change) || plan.breaker?.state == .probing)
+        }
+        if isLate { handBackExcluded() }
     }
 
     /// Hands back what waits and may not begin.
     func handBackExcluded() {
         handBack { ledger.takeExcluded() }
+        // A probe that was handed back, because the worker was paused, proves nothing.
+        if let probe = plan.read(\.breaker?.probe), !ledger.holds(probe) { probeEnded(probe, wasCalled: false) }
     }
 
     /// Hands back what waits if some of it has waited for too long, since brokers close a channel that keeps a message.

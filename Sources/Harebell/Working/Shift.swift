@@ -137,13 +137,12 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     }
 
     private func start(_ delivery: TransportDelivery, in group: inout DiscardingTaskGroup) {
-        let number = ledger.admit(delivery)
+        let number = admit(delivery)
         guard !ledger.isStopping else { return }  // Handed back with the rest.
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
         let arrival = Arrival(
             number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
-        // What comes out of the endpoint after a change is in force goes back at once.
-        if plan.read({ $0.admission != .all && $0.isSettled($0.change) }) { handBackExcluded() }
+        handBackLate()
         guard ledger.holds(number) else { return }
         if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()

@@ -13,6 +13,9 @@ struct TakingPlan: Sendable {
 
     private(set) var wish = Wish.work
     private(set) var prefetch: Int
+    private(set) var breaker: Breaker?
+    /// Counts the probes that were asked for.
+    private(set) var probes = 0
     /// Whether there is a shift that carries it out.
     private(set) var isCarriedOut = false
     /// Counts the changes.
@@ -20,15 +23,27 @@ struct TakingPlan: Sendable {
     /// The last change that is in force: the endpoint takes messages as planned, and what may not begin was handed back.
     private(set) var inForce = 0
 
-    init(prefetch: Int) {
+    init(prefetch: Int, breaker: BreakerPolicy? = nil) {
         self.prefetch = prefetch
+        self.breaker = breaker.map { Breaker($0) }
     }
 
     /// How the endpoint is to take messages.
-    var taking: Taking { wish == .work ? .many(prefetch: prefetch) : .nothing }
+    var taking: Taking {
+        guard wish == .work else { return .nothing }
+        return switch breaker?.state {
+        case nil, .closed: .many(prefetch: prefetch)
+        case .open: .nothing
+        case .probing: .one
+        }
+    }
 
     /// Which deliveries may begin.
-    var admission: InHand.Admission { wish == .pause ? .none : .all }
+    var admission: InHand.Admission {
+        guard wish != .pause else { return .none }
+        guard let breaker, breaker.state != .closed else { return .all }
+        return breaker.probe.map { .only($0) } ?? .none
+    }
 
     /// Whether nobody has to wait for a change any longer: it is in force, or nothing is taken at all.
     func isSettled(_ change: Int) -> Bool { !isCarriedOut || inForce >= change }
@@ -45,6 +60,20 @@ struct TakingPlan: Sendable {
         guard self.prefetch != prefetch else { return }
         self.prefetch = prefetch
         change += 1
+    }
+
+    /// Lets the breaker hear something; what it changes is a change of the plan.
+    mutating func breaker<Result>(_ body: (inout Breaker) -> Result) -> Result? {
+        guard var breaker else { return nil }
+        let before = (state: breaker.state, probe: breaker.probe)
+        let result = body(&breaker)
+        self.breaker = breaker
+        let after = (state: breaker.state, probe: breaker.probe)
+        if after.state == .probing, before.state != .probing || (after.probe == nil && before.probe != nil) {
+            probes += 1
+        }
+        if before != after { change += 1 }
+        return result
     }
 
     mutating func begins() { isCarriedOut = true }

@@ -41,7 +41,7 @@ public final class Worker<T: Transport>: Service {
         self.transport = transport
         self.configuration = configuration
         self.logger = logger
-        self.plan = Watched(TakingPlan(prefetch: configuration.prefetch))
+        self.plan = Watched(TakingPlan(prefetch: configuration.prefetch, breaker: configuration.breaker))
         self.subscriptions = subscriptions()
     }
 
@@ -54,11 +54,15 @@ public final class Worker<T: Transport>: Service {
             switch plan.read(\.wish) {
             case .pause: .paused
             case .drain: shift.ledger.isEmpty ? .paused : .draining
-            case .work: shift.ledger.isHeldBack ? .blocked : .running
+            case .work where shift.ledger.isHeldBack: .blocked
+            case .work: (breakerState ?? .closed) == .closed ? .running : .broken
             }
         case .stopped: .stopped
         }
     }
+
+    /// What the service's breaker does; `nil` without one.
+    public var breakerState: BreakerState? { plan.read(\.breaker?.state) }
 
     /// How many messages are in the worker's hands now.
     public var messagesInHand: Int {
@@ -77,9 +81,11 @@ public final class Worker<T: Transport>: Service {
     /// them by itself.
     public func updateGauges() {
         guard let metrics = metrics.withLock({ $0 }) else { return }
-        guard case .working(let shift) = phase.withLock({ $0 }) else { return metrics.show(state) }
+        guard case .working(let shift) = phase.withLock({ $0 }) else {
+            return metrics.show(state, breaker: breakerState)
+        }
         let age = shift.ledger.oldest.map { configuration.clock.uptime() - $0 } ?? .zero
-        metrics.show(state, inHand: shift.ledger.count, oldestAge: age)
+        metrics.show(state, breaker: breakerState, inHand: shift.ledger.count, oldestAge: age)
     }
 
     /// Returns when nothing is in hand, or shutdown has come.
@@ -100,7 +106,9 @@ public final class Worker<T: Transport>: Service {
         }
         let table = try SubscriptionTable(subscriptions, service: service, configuration: configuration)
         // Made only now, for the metrics system may be bootstrapped after the worker is made.
-        let metrics = WorkerMetrics(service: service, eventTypes: table.eventTypes, factory: configuration.metrics)
+        let metrics = WorkerMetrics(
+            service: service, eventTypes: table.eventTypes, hasBreaker: configuration.breaker != nil,
+            factory: configuration.metrics)
         self.metrics.withLock { $0 = metrics }
         let prefetch = prefetch
         guard let endpoint = try await open(table, prefetch: prefetch) else { return }

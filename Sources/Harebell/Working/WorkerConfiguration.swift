@@ -12,6 +12,8 @@ public struct WorkerConfiguration: Sendable {
     public var retry: RetryPolicy
     /// What errors mean that do not say so themselves; a subscription's own rules come first.
     public var failures: [FailureRule]
+    /// When the service stops taking messages because what its handlers depend on is down; `nil` for never.
+    public var breaker: BreakerPolicy?
     /// The event types that handlers publish, so that the transport can prepare them.
     public var publishes: [EventType]
     /// Where the worker's metrics go; nil for the factory that `MetricsSystem` was bootstrapped with.
@@ -32,8 +34,8 @@ public struct WorkerConfiguration: Sendable {
     /// A configuration; what is not given is the default's.
     public init(
         prefetch: Int = 20, handlerTimeout: Duration = .seconds(60), gracePeriod: Duration = .seconds(30),
-        retry: RetryPolicy = .default, failures: [FailureRule] = [], publishes: [EventType] = [],
-        metrics: (any MetricsFactory)? = nil, clock: WorkerClock = .system,
+        retry: RetryPolicy = .default, failures: [FailureRule] = [], breaker: BreakerPolicy? = nil,
+        publishes: [EventType] = [], metrics: (any MetricsFactory)? = nil, clock: WorkerClock = .system,
         randomness: Randomness = .system
     ) {
         self.prefetch = prefetch
@@ -41,6 +43,7 @@ public struct WorkerConfiguration: Sendable {
         self.gracePeriod = gracePeriod
         self.retry = retry
         self.failures = failures
+        self.breaker = breaker
         self.publishes = publishes
         self.metrics = metrics
         self.clock = clock

@@ -6,6 +6,8 @@ public enum WorkerState: String, Sendable, Hashable, CaseIterable {
     case running
     /// An outcome cannot be stored: nothing new is taken until it can.
     case blocked
+    /// What its handlers depend on is down: nothing is taken but a probe from time to time.
+    case broken
     /// Asked to take nothing, and finishing what is in hand; ``paused`` follows.
     case draining
     /// Asked to take nothing. Handlers that ran then may be running still.

@@ -8,7 +8,7 @@ public import ServiceLifecycle
 /// Spans go out in batches, when one is full or ``OTLPSettings/delay`` has passed. A collector that is away or busy is
 /// tried again with growing pauses, or after the time it asks for; meanwhile new spans wait in ``queue``, and what does not
 /// fit there is dropped and counted (`harebell_traces_spans_dropped_total`). At shutdown what is left goes out within
-/// ``flushLimit``. The application never waits for any of this.
+/// ``flushLimit``, after what is under way. The application never waits for any of this.
 public struct OTLPExporter: Service {
     /// Where a tracer puts its spans.
     public let queue: SpanQueue
@@ -113,12 +113,21 @@ public struct OTLPExporter: Service {
         var fields: HTTPFields = [:]
         for (name, value) in settings.headers { fields.append(name, value) }
         fields["Content-Type"] = "application/x-protobuf"
+        let request = HTTPRequest(
+            method: "POST", url: settings.endpoint, fields: fields, body: body, timeout: timeout)
+        // A shutdown does not cut off what is under way, or the collector would get it twice: it has a task of its own, which
+        // is waited for right here, at most for its timeout.
+        let sending = Task { () async -> Result<HTTPResponse, CurlError> in
+            do throws(CurlError) {
+                return .success(try await client.send(request))
+            } catch {
+                return .failure(error)
+            }
+        }
         let response: HTTPResponse
-        do {
-            response = try await client.send(
-                HTTPRequest(method: "POST", url: settings.endpoint, fields: fields, body: body, timeout: timeout))
-        } catch {
-            return error.isRetriable || error.code == .cancelled ? .later("\(error)", nil) : .refused("\(error)")
+        switch await sending.value {
+        case .success(let answer): response = answer
+        case .failure(let error): return error.isRetriable ? .later("\(error)", nil) : .refused("\(error)")
         }
         switch response.status {
         case 200..<300: return .taken(rejected: OTLPResponse.rejectedSpans(response.body))

@@ -42,6 +42,7 @@ extension RabbitMQEndpoint {
     private func nextOrder() -> Order? {
         state.change { state in
             guard !state.isStopping else { return nil }
+            if state.inForce < state.order.number { state.handedOut = state.nextReceipt }
             state.inForce = state.order.number
             return state.order
         }

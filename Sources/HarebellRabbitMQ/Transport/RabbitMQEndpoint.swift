@@ -27,8 +27,10 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         var isStopping = false
         /// How messages are to be taken.
         var order: Order
-        /// The order that is being carried out: nothing of former ones is left. After the last it is beyond all.
+        /// The order that is being carried out, nothing of former ones being left; after the last it is beyond all.
         var inForce = 0
+        /// How many deliveries had been handed out when it came into force.
+        var handedOut: UInt64 = 0
         /// The consumers, while many messages are taken at a time.
         var sources: [RecoveringDeliveries] = []
         /// Whether one of them has brought a suspect.
@@ -122,13 +124,15 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     ///
     /// What they have brought comes out of ``deliveries``, and early copies that were held for their time are back in
     /// their queue. A new prefetch means new consumers under new tags, for `basic.qos` says nothing to those there are.
-    public func take(_ taking: Taking) async {
+    @discardableResult
+    public func take(_ taking: Taking) async -> Int {
         let (order, sources) = state.change { state in
             state.order = Order(number: state.order.number + 1, taking: taking)
             return (state.order.number, state.sources)
         }
         for source in sources { await source.cancel() }
         await state.wait { $0.inForce >= order || $0.isStopping }
+        return state.read { Int(clamping: $0.handedOut) }
     }
 
     /// Cancels the consumers; deliveries end once what is buffered was handed out.

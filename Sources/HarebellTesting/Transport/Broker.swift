@@ -47,6 +47,7 @@ struct Broker: Sendable {
         var taking: Taking
         let deliveries: AsyncStream<TransportDelivery>.Continuation
         var isStopped = false
+        var handedOut = 0
         var unsettled: [UInt64: Message] = [:]
 
         var hasRoom: Bool {
@@ -122,10 +123,12 @@ struct Broker: Sendable {
         return consumer.epoch
     }
 
-    mutating func take(_ taking: Taking, _ service: ServiceName, epoch: UInt64) {
-        guard let index = queues[service]?.consumers.firstIndex(where: { $0.epoch == epoch }) else { return }
+    mutating func take(_ taking: Taking, _ service: ServiceName, epoch: UInt64) -> Int {
+        guard let index = queues[service]?.consumers.firstIndex(where: { $0.epoch == epoch }) else { return 0 }
+        let handedOut = queues[service]?.consumers[index].handedOut ?? 0
         queues[service]?.consumers[index].taking = taking
         pump(service)
+        return handedOut
     }
 
     mutating func stop(_ service: ServiceName, epoch: UInt64) {
@@ -241,6 +244,7 @@ struct Broker: Sendable {
             taken += 1
             tags += 1
             queue.consumers[chosen].unsettled[tags] = message
+            queue.consumers[chosen].handedOut += 1
             if queue.consumers[chosen].taking == .one { queue.consumers[chosen].taking = .nothing }
             queue.consumers[chosen].deliveries.yield(
                 TransportDelivery(

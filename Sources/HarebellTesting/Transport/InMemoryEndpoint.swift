@@ -61,7 +61,7 @@ public struct InMemoryEndpoint: TransportEndpoint {
     }
 
     /// Hands out so many, one more, or nothing.
-    public func take(_ taking: Taking) async {
+    public func take(_ taking: Taking) async -> Int {
         transport.broker.update { $0.take(taking, service, epoch: epoch) }
     }
 

@@ -28,11 +28,14 @@ struct MetricsBench: Sendable {
 
     init() { transport = InMemoryTransport(clock: clock) }
 
-    func worker(@SubscriptionBuilder _ subscriptions: () -> [Subscription]) -> Worker<InMemoryTransport> {
+    func worker(
+        breaker: BreakerPolicy? = nil, @SubscriptionBuilder _ subscriptions: () -> [Subscription]
+    ) -> Worker<InMemoryTransport> {
         Worker(
             service: service, transport: transport,
             configuration: WorkerConfiguration(
-                retry: RetryPolicy(delayed: [.seconds(1)]), metrics: metrics, clock: clock.workerClock,
+                retry: RetryPolicy(delayed: [.seconds(1)]), breaker: breaker, metrics: metrics,
+                clock: clock.workerClock,
                 randomness: .constant(0.5)),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, subscriptions)
     }

@@ -110,6 +110,28 @@ import Testing
         #expect(bench.sample("harebell_handlers_in_flight", ["service": "subject"]) == 0)
     }
 
+    @Test func `an outage shows in the state of the breaker and of the worker, and without a breaker there is none`()
+        async throws
+    {
+        let bench = MetricsBench()
+        try bench.send(Ping(number: 1))
+        let worker = bench.worker(breaker: BreakerPolicy("bank", consecutiveFailures: 1)) {
+            Subscription(to: Ping.self) { _, _ in throw DependencyDownError("the bank does not answer") }
+        }
+        try await worker.running {
+            try await bench.transport.waitUntilSettled(bench.service)
+            worker.updateGauges()
+            #expect(bench.sample("harebell_breaker_state", ["service": "subject", "state": "closed"]) == 0)
+            #expect(bench.sample("harebell_worker_state", ["service": "subject", "state": "broken"]) == 1)
+            #expect(bench.sample("harebell_attempts_total", ["result": "dependency_down"]) ?? 0 >= 1)
+            let health = worker.health()
+            #expect(!health.isReady && health.stuck == nil && health.isStarted)
+        }
+        let without = MetricsBench()
+        try await without.worker { Subscription(to: Ping.self) { _, _ in } }.running {}
+        #expect(!without.metrics.text().contains("harebell_breaker_state"))
+    }
+
     @Test func `every metric that a worker shows is described`() async throws {
         let bench = MetricsBench()
         try await bench.worker { Subscription(to: Ping.self) { _, _ in } }.running {}

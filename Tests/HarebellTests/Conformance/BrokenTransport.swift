@@ -127,7 +127,7 @@ struct BrokenEndpoint: TransportEndpoint {
         }
     }
 
-    func take(_ taking: Taking) async { await inner.take(taking) }
+    func take(_ taking: Taking) async -> Int { await inner.take(taking) }
 
     func retry(_ delivery: TransportDelivery, after delay: Duration, record: FailureRecord) async throws {
         let delivery = current(delivery)

@@ -22,7 +22,7 @@ struct StubbornEndpoint: TransportEndpoint {
     func release(_ delivery: TransportDelivery) {}
     func retry(_ delivery: TransportDelivery, after delay: Duration, record: FailureRecord) async throws {}
     func deadLetter(_ delivery: TransportDelivery, reason: DeadLetterReason, record: FailureRecord) async throws {}
-    func take(_ taking: Taking) async {}
+    func take(_ taking: Taking) async -> Int { 0 }
     func stop() async {}
     func close() async {}
 }
