@@ -41,7 +41,7 @@ struct EmailWorker: HostedService {
                 allowedHosts: [settings.relay.url.host], maximumConnectionsPerHost: 8))
         let mailer = Mailer(client: client, settings: settings)
         try await host.run(
-            host.worker {
+            host.worker(dependsOn: "mail server") {
                 SendPayoutMail(mailer: mailer)
                 SendCancellationMail(mailer: mailer)
             })

@@ -17,6 +17,7 @@ public struct HostOptions: ParsableArguments, Sendable {
             "How many messages are in hand at once, 1 to 65535. [HAREBELL_PREFETCH] (default: 20)",
             valueName: "number"))
     var prefetch: String?
+    @OptionGroup var limits: LimitOptions
     @Option(
         help: ArgumentHelp(
             "How long handlers may finish after a stop signal. [HAREBELL_GRACE_PERIOD] (default: 30s)",
@@ -78,6 +79,6 @@ public struct HostOptions: ParsableArguments, Sendable {
             "retry.rungs": retryRungs, "log.level": logLevel, "log.format": logFormat, "status.port": statusPort,
             "status.host": statusHost,
         ]
-        return own.merging(broker.flags) { own, _ in own }
+        return own.merging(limits.flags) { own, _ in own }.merging(broker.flags) { own, _ in own }
     }
 }

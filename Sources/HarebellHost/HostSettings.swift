@@ -9,6 +9,7 @@ struct HostSettings: Sendable {
     var declares = true
     var failsFast = false
     var prefetch = 20
+    var limits = LimitSettings()
     var gracePeriod: Duration = .seconds(30)
     var handlerTimeout: Duration = .seconds(60)
     var retryDelays: [Duration] = RetryRungs.default.delays
@@ -26,6 +27,7 @@ struct HostSettings: Sendable {
         declares = reader.bool("declare", default: declares)
         failsFast = reader.bool("failFast", default: failsFast)
         prefetch = reader.int("prefetch", default: prefetch, in: 1...65_535)
+        limits = LimitSettings(reading: &reader, prefetch: prefetch)
         gracePeriod = reader.duration("gracePeriod", default: gracePeriod, in: .zero ... .seconds(3_600))
         // Brokers close a channel whose delivery stays unacknowledged for half an hour.
         handlerTimeout = reader.duration(

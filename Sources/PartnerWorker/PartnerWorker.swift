@@ -33,7 +33,7 @@ struct PartnerWorker: HostedService {
         guard let settings = try host.read({ PartnerSettings(reading: &$0) }) else { return }
         let client = try CurlClient(configuration: settings.clientConfiguration)
         let endpoint = PartnerEndpoint(client: client, settings: settings)
-        try await host.run(host.worker { endpoint.subscriptions })
+        try await host.run(host.worker(dependsOn: "partner") { endpoint.subscriptions })
         await client.shutdown()
     }
 }

@@ -40,6 +40,25 @@ import Testing
         #expect(host.logger.logLevel == .info)
     }
 
+    @Test func `limits and the breaker reach the worker, and a service without a dependency has none`() async throws {
+        let host = try await host(
+            ["--concurrency", "5", "--rate-limit", "0.5", "--maximum-age", "10m", "--breaker-failures", "3"],
+            environment: ["HAREBELL_MAXIMUM_BODY_SIZE": "1000", "HAREBELL_BREAKER_LONGEST_WAIT": "500ms"])
+        let worker = host.workerConfiguration(dependsOn: "partner")
+        #expect(worker.concurrency == 5)
+        #expect(worker.rateLimit == RateLimit(1, per: .seconds(2)))
+        #expect(worker.maximumAge == .seconds(600))
+        #expect(worker.maximumBodySize == 1_000)
+        #expect(worker.breaker?.dependency == "partner")
+        #expect(worker.breaker?.consecutiveFailures == 3)
+        #expect(worker.breaker?.longestWait == .milliseconds(500))
+        #expect(host.workerConfiguration().breaker == nil)
+        let off = try await self.host(["--breaker-failures", "0"])
+        #expect(off.workerConfiguration(dependsOn: "partner").breaker == nil)
+        let problems = await problems(["--concurrency", "21", "--rate-limit", "fast", "--maximum-age", "0s"])
+        #expect(problems.count == 3)
+    }
+
     @Test func `flags and variables reach the worker`() async throws {
         let host = try await host(
             ["--prefetch", "50", "--grace-period", "2m", "--no-declare"],

@@ -37,11 +37,11 @@ public struct BreakerPolicy: Sendable, Hashable {
 
     /// A policy; what is not given is the default's.
     ///
-    /// Ten failures in a row open it, or half of at least twenty calls within a minute; probes follow after 5 s, 10 s,
-    /// 20 s, 40 s, and then each minute, ± 20 %.
+    /// Ten failures in a row open it, or half of at least twenty calls within a minute; probes follow after 1 s, 2 s,
+    /// 4 s, 8 s, 16 s, 32 s, and then each minute, ± 20 %.
     public init(
         _ dependency: String, consecutiveFailures: Int = 10, failureRate: Double? = 0.5,
-        window: Duration = .seconds(60), minimumSamples: Int = 20, firstWait: Duration = .seconds(5),
+        window: Duration = .seconds(60), minimumSamples: Int = 20, firstWait: Duration = .seconds(1),
         longestWait: Duration = .seconds(60), jitter: Jitter = 0.2, counting: Counting = .transient
     ) {
         self.dependency = dependency

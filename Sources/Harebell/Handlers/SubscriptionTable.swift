@@ -23,6 +23,11 @@ struct SubscriptionTable: Sendable {
             problems.append("prefetch is \(configuration.prefetch), must be 1 to 65535")
         }
         if configuration.gracePeriod < .zero { problems.append("the grace period is negative") }
+        if let concurrency = configuration.concurrency, concurrency < 1 || concurrency > configuration.prefetch {
+            problems.append("the concurrency is \(concurrency), must be 1 to the prefetch, \(configuration.prefetch)")
+        }
+        if let limit = configuration.maximumBodySize, limit < 0 { problems.append("the maximum body size is negative") }
+        if let age = configuration.maximumAge, age <= .zero { problems.append("the maximum age is not above 0") }
         problems += configuration.breaker?.problems ?? []
         for subscription in subscriptions {
             let timeout = subscription.timeout ?? configuration.handlerTimeout

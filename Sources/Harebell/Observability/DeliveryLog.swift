@@ -78,6 +78,12 @@ struct DeliveryLog: Sendable {
             metadata: ["attempt": "\(attempt)", "timeout_ms": "\(timeout.milliseconds)"])
     }
 
+    func ignoresCancellation(attempt: Int, since duration: Duration) {
+        logger.warning(
+            "The handler ignores its cancellation and still runs; it keeps its slot until it ends",
+            metadata: ["attempt": "\(attempt)", "overdue_ms": "\(duration.milliseconds)"])
+    }
+
     private func metadata(_ outcome: String, attempt: Int, duration: Duration) -> Logger.Metadata {
         ["outcome": "\(outcome)", "attempt": "\(attempt)", "duration_ms": "\(duration.milliseconds)"]
     }

@@ -9,7 +9,8 @@
 ///
 /// | state | event | next state | action |
 /// |---|---|---|---|
-/// | received | content malformed, or the event does not decode | storing | store dead letter `poison` |
+/// | received | content malformed, too large, or the event does not decode | storing | store dead letter `poison` |
+/// | received | older than the service allows, and no replay | storing | store dead letter `expired` |
 /// | received | no handler, visits ≤ 5 | storing | store delayed retry, visits + 1 |
 /// | received | no handler, visits > 5 | storing | store dead letter `unhandled` |
 /// | received | decoded | calling | call the handler, attempt = failed attempts + 1 |
@@ -81,6 +82,11 @@ struct DeliveryMachine: Sendable {
     /// It cannot be read.
     mutating func poisoned(_ failure: FailureDescription, now: Date) -> Action {
         store(.deadLetter(.poison), failure, now: now)
+    }
+
+    /// It is too old.
+    mutating func expired(_ failure: FailureDescription, now: Date) -> Action {
+        store(.deadLetter(.expired), failure, now: now)
     }
 
     /// Nobody handles its type.

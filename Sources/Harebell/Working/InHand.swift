@@ -45,9 +45,12 @@ struct InHand: Sendable {
     /// How many may be begun at a time; `nil` for as many as there are.
     let concurrency: Int?
 
-    init(longestWait: Duration, concurrency: Int? = nil) {
+    private var bucket: TokenBucket?
+
+    init(longestWait: Duration, concurrency: Int? = nil, rate: RateLimit? = nil) {
         self.longestWait = longestWait
         self.concurrency = concurrency
+        self.bucket = rate.map { TokenBucket($0) }
     }
 
     var isEmpty: Bool { entries.isEmpty }
@@ -147,11 +150,24 @@ struct InHand: Sendable {
         return answers
     }
 
+    /// When to look for answers again, where time alone can give one: the next token, or too long a wait for it.
+    func nextLook(at now: Duration) -> Duration? {
+        guard let bucket, let first = askers.first, let entry = entries[first] else { return nil }
+        let token = bucket.nextToken(at: now)
+        guard token > now, holders == 0, running < concurrency ?? .max else { return nil }
+        return min(token, entry.since + longestWait + .nanoseconds(1))
+    }
+
+    /// A call more for one that has begun: when it may be made.
+    mutating func takeToken(at now: Duration) -> Duration { bucket?.take(at: now) ?? now }
+
     private mutating func answer(_ number: Int, at now: Duration, _ admission: Admission) -> Answer? {
         guard !isStopping, let entry = entries[number] else { return .gone }
         guard admission == .all || admission == .only(number) else { return nil }
         if now - entry.since > longestWait { return .overdue }
         guard holders == 0, running < concurrency ?? .max else { return nil }
+        if let bucket, bucket.nextToken(at: now) > now { return nil }
+        _ = bucket?.take(at: now)
         entries[number]?.hasBegun = true
         running += 1
         return .begin

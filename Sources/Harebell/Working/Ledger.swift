@@ -4,19 +4,25 @@ final class Ledger: Sendable {
         var hand: InHand
         var askers: [Int: CheckedContinuation<InHand.Answer, Never>] = [:]
         var tasks = 0
+        /// When the next look will be, if one is asked for.
+        var nextLook: Duration?
     }
 
     private let state: Watched<State>
     private let clock: WorkerClock
     /// Who may begin; asked anew each time, so that it holds from the moment it changes.
     private let admission: @Sendable () -> InHand.Admission
+    /// Calls ``review()`` at an uptime.
+    private let lookAgain: @Sendable (Ledger, Duration) -> Void
 
     init(
-        _ hand: InHand, clock: WorkerClock, admission: @escaping @Sendable () -> InHand.Admission = { .all }
+        _ hand: InHand, clock: WorkerClock, admission: @escaping @Sendable () -> InHand.Admission = { .all },
+        lookAgain: @escaping @Sendable (Ledger, Duration) -> Void = { _, _ in }
     ) {
         self.state = Watched(State(hand: hand))
         self.clock = clock
         self.admission = admission
+        self.lookAgain = lookAgain
     }
 
     var isStopping: Bool { state.read(\.hand.isStopping) }
@@ -69,7 +75,7 @@ final class Ledger: Sendable {
     func hold() { change { $0.hand.hold() } }
     func letGo() { change { $0.hand.letGo() } }
     /// Looks again who may begin.
-    func review() { change { _ in } }
+    func review() { change { $0.nextLook = nil } }
 
     /// Waits for the delivery's turn; ``InHand/Answer/gone`` also when the task is cancelled.
     func begin(_ number: Int) async -> InHand.Answer {
@@ -98,6 +104,12 @@ final class Ledger: Sendable {
         }
     }
 
+    /// Takes a token of the rate for one more call, and says how long to wait before it.
+    func takeToken() -> Duration {
+        let now = clock.uptime()
+        return state.change { max(.zero, $0.hand.takeToken(at: now) - now) }
+    }
+
     /// One that had begun has ended.
     func ended(_ number: Int) { change { $0.hand.ended(number) } }
 
@@ -105,14 +117,20 @@ final class Ledger: Sendable {
     @discardableResult
     private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
         let now = clock.uptime()
-        return state.change { state in
+        let (result, look) = state.change { state -> (Result, Duration?) in
             let result = body(&state)
-            guard !state.askers.isEmpty else { return result }
+            guard !state.askers.isEmpty else { return (result, nil) }
             for (number, answer) in state.hand.answers(at: now, admission: admission()) {
                 state.askers.removeValue(forKey: number)?.resume(returning: answer)
             }
-            return result
+            guard let look = state.hand.nextLook(at: now), look < state.nextLook ?? .seconds(Int64.max) else {
+                return (result, nil)
+            }
+            state.nextLook = look
+            return (result, look)
         }
+        if let look { lookAgain(self, look) }
+        return result
     }
 
     // MARK: Tasks

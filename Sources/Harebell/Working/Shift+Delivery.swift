@@ -49,6 +49,10 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         FailureDescription(error, handler: route?.subscription.name, eventType: eventType)
     }
 
+    private func failure(_ type: String, _ message: String) -> FailureDescription {
+        FailureDescription(type: type, message: message, handler: route?.subscription.name, eventType: eventType)
+    }
+
     /// Sees the delivery to its outcome; whether its handler was called.
     func run() async -> Bool {
         let began = clock.uptime()
@@ -69,6 +73,11 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
                     action = machine.postponed(after: shift.comesBack(), now: clock.now())
                     continue
                 }
+                // The rate is for calls, and the first one's token was taken when the delivery began.
+                if wasCalled, await !wait(shift.ledger.takeToken()) {
+                    action = machine.shutDown()
+                    continue
+                }
                 wasCalled = true
                 action = await call(handler, attempt: attempt, &machine)
             case .pause(let delay):
@@ -78,6 +87,11 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             case .backOff(let delay):
                 if !holdsBack { shift.ledger.hold() }
                 holdsBack = true
+                shift.handBackOverdue()
+                guard hasTime(for: delay) else {
+                    giveUpStoring(machine)
+                    return wasCalled
+                }
                 action = await wait(delay) ? machine.backedOff() : machine.shutDown()
                 continue
             case .publish(let envelope):
@@ -108,11 +122,20 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         case .failure(let malformed):
             return (machine.poisoned(describe(malformed), now: now), nil)
         case .success(let envelope):
+            if let limit = shift.configuration.maximumBodySize, delivery.size > limit {
+                let words = "the body has \(delivery.size) bytes, and \(limit) are allowed"
+                return (machine.poisoned(failure("BodyTooLarge", words), now: now), nil)
+            }
+            // What an operator replays is wanted, however old it is.
+            if let limit = shift.configuration.maximumAge, delivery.replayCount == 0,
+                now.timeIntervalSince(envelope.time) > limit / .seconds(1)
+            {
+                let words = "the event is of \(envelope.time), more than \(limit) ago"
+                return (machine.expired(failure("EventTooOld", words), now: now), nil)
+            }
             guard let route else {
-                let failure = FailureDescription(
-                    type: "UnhandledEvent", message: "\"\(shift.service)\" has no handler for \(envelope.type)",
-                    handler: nil, eventType: envelope.type)
-                return (machine.unhandled(failure, now: now, random: random()), nil)
+                let words = "\"\(shift.service)\" has no handler for \(envelope.type)"
+                return (machine.unhandled(failure("UnhandledEvent", words), now: now, random: random()), nil)
             }
             do {
                 let attempt = try route.subscription.prepare(envelope)
@@ -144,9 +167,13 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             ) { try await handling.attempt(context) }
         }
         let timeout = shift.deadlines.add(at: deadline) {
-            shift.overdue.began(arrival.number, at: deadline)
             task.cancel()
             log.timedOut(attempt: attempt, after: handling.route.timeout)
+            shift.stuck.began(arrival.number, at: deadline) { overdue in
+                log.ignoresCancellation(attempt: attempt, since: overdue)
+                // Those of its key wait for it.
+                shift.handBackOverdue()
+            }
         }
         let result = await withTaskCancellationHandler {
             await task.result
@@ -154,7 +181,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             task.cancel()
         }
         let isInTime = shift.deadlines.remove(timeout)
-        if !isInTime { shift.overdue.ended(arrival.number) }
+        if !isInTime { shift.stuck.ended(arrival.number) }
         let duration = clock.uptime() - began
         shift.metrics.callEnded()
         let published = held.close()
@@ -176,9 +203,7 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             }
             let action = machine.failed(
                 verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
-            ) { delay in
-                clock.uptime() - arrival.time + delay + handling.route.timeout <= WorkerConfiguration.longestStay
-            }
+            ) { delay in hasTime(for: delay + handling.route.timeout) }
             if case .storeDeadLetter(.exhausted, _) = action,
                 let delay = shift.spares(delivery, verdict.classification)
             {
@@ -225,6 +250,19 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             log.notDurable(error, what: what, again: delay, attempt: machine.attempts)
         }
         return action
+    }
+
+    /// Whether the message may stay unsettled for so much longer.
+    private func hasTime(for duration: Duration) -> Bool {
+        clock.uptime() - arrival.time + duration <= WorkerConfiguration.longestStay
+    }
+
+    /// Hands the message back whose outcome could not be stored for too long: it is handled again, here or elsewhere.
+    private func giveUpStoring(_ machine: DeliveryMachine) {
+        guard shift.ledger.settle(arrival.number) else { return }
+        shift.endpoint.release(delivery)
+        log.settled(.released, attempt: machine.attempts, duration: clock.uptime() - arrival.time)
+        shift.metrics.count("released", type: eventType)
     }
 
     /// `false` if shutdown ended the wait.

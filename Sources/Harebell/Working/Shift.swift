@@ -30,7 +30,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     let metrics: WorkerMetrics
     let plan: Watched<TakingPlan>
     let ledger: Ledger
-    let overdue = OverdueHandlers()
+    let stuck: StuckHandlers
     /// Held by whoever hands back, for the sake of the order.
     let handingBack = Mutex(())
     let deadlines: HandlerDeadlines
@@ -52,11 +52,18 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         self.publish = publish
         self.logger = logger
         self.metrics = metrics
-        self.deadlines = HandlerDeadlines(clock: configuration.clock)
+        let deadlines = HandlerDeadlines(clock: configuration.clock)
+        self.deadlines = deadlines
+        self.stuck = StuckHandlers(deadlines)
         self.plan = plan
         self.ledger = Ledger(
-            InHand(longestWait: WorkerConfiguration.longestStay - table.longestTimeout), clock: configuration.clock,
-            admission: { plan.read(\.admission) })
+            InHand(
+                longestWait: WorkerConfiguration.longestStay - table.longestTimeout,
+                concurrency: configuration.concurrency, rate: configuration.rateLimit),
+            clock: configuration.clock, admission: { plan.read(\.admission) },
+            lookAgain: { ledger, uptime in
+                _ = deadlines.add(at: uptime) { [weak ledger] in ledger?.review() }
+            })
     }
 
     private enum Ended { case following, gracePeriod, taking }

@@ -72,7 +72,7 @@ public final class Worker<T: Transport>: Service {
     /// For how long the handler that has been overdue for longest has been so.
     var longestOverdue: Duration? {
         guard case .working(let shift) = phase.withLock({ $0 }) else { return nil }
-        return shift.overdue.first.map { configuration.clock.uptime() - $0 }
+        return shift.stuck.first.map { configuration.clock.uptime() - $0 }
     }
 
     /// Brings the gauges up to date: messages in hand and the age of the oldest, running handlers, the worker's state.

@@ -12,6 +12,18 @@ public struct WorkerConfiguration: Sendable {
     public var retry: RetryPolicy
     /// What errors mean that do not say so themselves; a subscription's own rules come first.
     public var failures: [FailureRule]
+    /// How many messages are worked on at a time; `nil` for as many as are in hand.
+    public var concurrency: Int?
+    /// How many calls of handlers are made in a time; `nil` for as many as there can be.
+    public var rateLimit: RateLimit?
+    /// How many bytes a message's body may have; `nil` for what the transport allows.
+    ///
+    /// A message with more is poison.
+    public var maximumBodySize: Int?
+    /// How old an event may be when its turn comes; an older one is a dead letter `expired`, unless it is replayed.
+    ///
+    /// An event's age is counted from its ``Envelope/time``, through retries and outages. `nil` for any age.
+    public var maximumAge: Duration?
     /// When the service stops taking messages because what its handlers depend on is down; `nil` for never.
     public var breaker: BreakerPolicy?
     /// The event types that handlers publish, so that the transport can prepare them.
@@ -34,7 +46,9 @@ public struct WorkerConfiguration: Sendable {
     /// A configuration; what is not given is the default's.
     public init(
         prefetch: Int = 20, handlerTimeout: Duration = .seconds(60), gracePeriod: Duration = .seconds(30),
-        retry: RetryPolicy = .default, failures: [FailureRule] = [], breaker: BreakerPolicy? = nil,
+        retry: RetryPolicy = .default, failures: [FailureRule] = [],
+        concurrency: Int? = nil, rateLimit: RateLimit? = nil, maximumBodySize: Int? = nil, maximumAge: Duration? = nil,
+        breaker: BreakerPolicy? = nil,
         publishes: [EventType] = [], metrics: (any MetricsFactory)? = nil, clock: WorkerClock = .system,
         randomness: Randomness = .system
     ) {
@@ -43,6 +57,10 @@ public struct WorkerConfiguration: Sendable {
         self.gracePeriod = gracePeriod
         self.retry = retry
         self.failures = failures
+        self.concurrency = concurrency
+        self.rateLimit = rateLimit
+        self.maximumBodySize = maximumBodySize
+        self.maximumAge = maximumAge
         self.breaker = breaker
         self.publishes = publishes
         self.metrics = metrics

@@ -191,9 +191,10 @@ private let down = FailureClassification.dependencyDown(retryAfter: nil)
 @Suite struct BreakerPolicyTests {
     @Test func `its waits grow from the first to the longest, within the jitter`() {
         let policy = BreakerPolicy("smtp")
-        #expect((1...6).map { policy.wait(round: $0, random: 0.5) } == [5, 10, 20, 40, 60, 60].map { .seconds($0) })
+        #expect(
+            (1...8).map { policy.wait(round: $0, random: 0.5) } == [1, 2, 4, 8, 16, 32, 60, 60].map { .seconds($0) })
         #expect(policy.wait(round: 1_000_000, random: 1) == .seconds(72))
-        #expect(policy.wait(round: 0, random: 0) == .seconds(4))
+        #expect(policy.wait(round: 0, random: 0) == .milliseconds(800))
     }
 
     @Test func `mistakes are found when the worker starts, all at once`() async {

@@ -10,6 +10,15 @@ import Testing
 #endif
 
 @Suite struct FailureRuleTests {
+    @Test func `a rule can say that the dependency is down, and an error can too`() {
+        let rules: [FailureRule] = [.dependencyDown(Boom.self) { $0.text == "down" }]
+        #expect(rules.verdict(on: Boom(text: "down")).classification == .dependencyDown(retryAfter: nil))
+        #expect(rules.verdict(on: Boom()).classification == .transient(retryAfter: nil))
+        let error = DependencyDownError("no answer", retryAfter: .seconds(3), underlying: Boom())
+        #expect(rules.verdict(on: error).classification == .dependencyDown(retryAfter: .seconds(3)))
+        #expect(FailureDescription(error, handler: nil, eventType: nil).type == "Boom")
+    }
+
     private struct Foreign: Error, Hashable { var code: Int }
     private struct Busy: FailureClassifying {
         var failureClassification: FailureClassification { .transient(retryAfter: .seconds(9)) }

@@ -89,7 +89,8 @@ import Testing
             let retryAfter: Duration? =
                 Bool.random(using: &random) ? nil : .seconds(Int.random(in: -10...1_000_000, using: &random))
             let classification: FailureClassification =
-                Int.random(in: 0..<5, using: &random) == 0 ? .permanent : .transient(retryAfter: retryAfter)
+                [.permanent, .transient(retryAfter: retryAfter), .dependencyDown(retryAfter: retryAfter)]
+                .randomElement(using: &random) ?? .permanent
             body(
                 policy, Int.random(in: -3...20, using: &random), classification,
                 Double.random(in: 0..<1, using: &random))
@@ -118,6 +119,33 @@ import Testing
                 policy.decision(attempt: policy.maximumAttempts, classification: transient, random: random)
                     == .deadLetter(.exhausted))
         }
+    }
+
+    @Test func `where the dependency is down nothing is tried at once, unless there are no delayed retries`() {
+        let down = FailureClassification.dependencyDown(retryAfter: nil)
+        cases { policy, _, _, random in
+            for attempt in 1..<policy.maximumAttempts {
+                let decision = policy.decision(attempt: attempt, classification: down, random: random)
+                if case .retryImmediately = decision {
+                    #expect(policy.delayed.isEmpty)
+                } else {
+                    #expect(decision != .deadLetter(.exhausted), "it has as many attempts as any other failure")
+                }
+            }
+            #expect(
+                policy.decision(attempt: policy.maximumAttempts, classification: down, random: random)
+                    == .deadLetter(.exhausted))
+        }
+    }
+
+    @Test func `a dependency that says when it will be back is believed`() {
+        #expect(
+            RetryPolicy.default.decision(
+                attempt: 1, classification: .dependencyDown(retryAfter: .seconds(90)), random: 0.1)
+                == .retryDelayed(after: .seconds(90)))
+        #expect(
+            RetryPolicy.default.decision(attempt: 1, classification: .dependencyDown(retryAfter: nil), random: 0.5)
+                == .retryDelayed(after: .seconds(1)))
     }
 
     @Test func `immediate retries come before delayed ones`() {
