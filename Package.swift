@@ -142,7 +142,10 @@ let package = Package(
         .target(name: "CBaseline", dependencies: ["CRabbitMQ"]),
         .executableTarget(
             name: "HarebellBench",
-            dependencies: ["AMQP", "CBaseline", "HarebellDevelopment", argumentParser, logging],
+            dependencies: [
+                "AMQP", "CBaseline", "Harebell", "HarebellDevelopment", "HarebellObservability", "HarebellRabbitMQ",
+                argumentParser, logging, metrics, serviceLifecycle,
+            ],
             exclude: ["README.md"],
             // The other clients' scripts are part of the program, which is then found nowhere in particular.
             resources: [.embedInCode("Contenders/Python")], swiftSettings: strict),

@@ -7,7 +7,7 @@ struct HarebellBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "harebell-bench", abstract: "Measures Harebell beside a baseline in the same run.",
         discussion: "Seconds depend on the machine; ratios of interleaved runs do not. Build with -c release.",
-        subcommands: [AMQPBenchmark.self, ContenderCommand.self, NullBrokerCommand.self])
+        subcommands: [AMQPBenchmark.self, WorkerBenchmark.self, ContenderCommand.self, NullBrokerCommand.self])
 }
 
 /// Writes a line to standard error, which is not the result.

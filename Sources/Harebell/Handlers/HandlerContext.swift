@@ -11,19 +11,22 @@ public struct HandlerContext: Sendable {
     /// Which call of the handler this is for the event, from 1.
     public let attempt: Int
     /// A logger that carries event id, type, attempt and correlation id.
-    public let logger: Logger
+    ///
+    /// It is made each time it is asked for: keep it for several lines.
+    public var logger: Logger { makeLogger() }
+    private let makeLogger: @Sendable () -> Logger
     let held: HeldBackEvents
 
     init(
-        envelope: Envelope, service: ServiceName, handler: String, attempt: Int, logger: Logger,
-        held: HeldBackEvents = HeldBackEvents()
+        envelope: Envelope, service: ServiceName, handler: String, attempt: Int,
+        held: HeldBackEvents = HeldBackEvents(), logger makeLogger: @escaping @Sendable () -> Logger
     ) {
         self.envelope = envelope
         self.service = service
         self.handler = handler
         self.attempt = attempt
-        self.logger = logger
         self.held = held
+        self.makeLogger = makeLogger
     }
 
     /// A context outside a worker, for calling a handler directly in a test.
@@ -34,7 +37,7 @@ public struct HandlerContext: Sendable {
         _ envelope: Envelope, service: ServiceName, handler: String = "test", attempt: Int = 1,
         logger: Logger = Logger(label: "test")
     ) -> HandlerContext {
-        HandlerContext(envelope: envelope, service: service, handler: handler, attempt: attempt, logger: logger)
+        HandlerContext(envelope: envelope, service: service, handler: handler, attempt: attempt) { logger }
     }
 
     /// The same on every attempt and every replay: give it to whoever can recognise a repetition.

@@ -5,8 +5,8 @@
 #endif
 
 /// How events become bytes and back: JSON with sorted keys and ISO 8601 dates with milliseconds.
-enum EventCodec {
-    static func encode(_ event: some Event) throws -> [UInt8] {
+package enum EventCodec {
+    package static func encode(_ event: some Event) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
@@ -24,7 +24,7 @@ enum EventCodec {
         }
     }
 
-    static func decode<E: Event>(_ type: E.Type, from body: [UInt8]) throws -> E {
+    package static func decode<E: Event>(_ type: E.Type, from body: [UInt8]) throws -> E {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .custom { decoder in
             let text = try decoder.singleValueContainer().decode(String.self)

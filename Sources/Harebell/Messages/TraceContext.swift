@@ -18,16 +18,36 @@ public struct TraceContext: Sendable, Hashable {
     public var isEmpty: Bool { traceparent == nil && tracestate == nil && baggage == nil }
 
     /// The 32 hexadecimal digits of the trace id, if `traceparent` is well-formed.
-    public var traceID: String? { parts.map { String($0[1]) } }
+    public var traceID: String? { parts.map { String($0.trace) } }
 
     /// The 16 hexadecimal digits of the span's id, if `traceparent` is well-formed.
-    public var spanID: String? { parts.map { String($0[2]) } }
+    public var spanID: String? { parts.map { String($0.span) } }
 
-    private var parts: [Substring]? {
-        guard let parts = traceparent?.split(separator: "-", omittingEmptySubsequences: false), parts.count >= 4,
-            parts[0].count == 2, parts[1].utf8.count == 32, parts[1].allSatisfy(\.isHexDigit),
-            parts[2].utf8.count == 16, parts[2].allSatisfy(\.isHexDigit)
+    /// The ids of trace and span, if `traceparent` is well-formed.
+    var ids: (trace: String, span: String)? { parts.map { (String($0.trace), String($0.span)) } }
+
+    /// The fields have fixed places: `00-` 32 digits `-` 16 digits `-` flags.
+    private var parts: (trace: Substring, span: Substring)? {
+        guard let traceparent else { return nil }
+        let bytes = traceparent.utf8
+        guard bytes.count >= 53 else { return nil }
+        func place(_ offset: Int) -> String.Index { bytes.index(bytes.startIndex, offsetBy: offset) }
+        let (trace, span) = (place(3)..<place(35), place(36)..<place(52))
+        let dashes = [2, 35, 52].allSatisfy { bytes[place($0)] == UInt8(ascii: "-") }
+        guard dashes, !bytes[..<place(2)].contains(UInt8(ascii: "-")), bytes[trace].allSatisfy(\.isHexDigit),
+            bytes[span].allSatisfy(\.isHexDigit)
         else { return nil }
-        return parts
+        return (traceparent[trace], traceparent[span])
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
     }
 }

@@ -1,98 +1,146 @@
 import Logging
+import Synchronization
 
 /// The log lines about one delivery: one per outcome, with who and what, never with a body.
-struct DeliveryLog: Sendable {
-    /// Carries the delivery's metadata; also what handlers get.
-    let logger: Logger
+///
+/// Its texts are built when a line is written or a handler asks for its logger, so that what is not logged costs nothing.
+final class DeliveryLog: Sendable {
+    private let base: Logger
+    private let service: ServiceName
+    private let delivery: TransportDelivery
+    private let handler: String?
+    private let known = Mutex<Logger.Metadata?>(nil)
 
     init(_ logger: Logger, service: ServiceName, delivery: TransportDelivery, handler: String?) {
-        var logger = logger
-        logger[metadataKey: "service"] = "\(service)"
-        switch delivery.content {
-        case .success(let envelope):
-            logger[metadataKey: "event_id"] = "\(envelope.id)"
-            logger[metadataKey: "event_type"] = "\(envelope.type)"
-            logger[metadataKey: "correlation_id"] = "\(envelope.correlationID)"
-            if let trace = envelope.trace.traceID { logger[metadataKey: "trace_id"] = "\(trace)" }
-            if let span = envelope.trace.spanID { logger[metadataKey: "span_id"] = "\(span)" }
-        case .failure(let malformed):
-            if let id = malformed.id { logger[metadataKey: "event_id"] = "\(id)" }
-        }
-        if let handler { logger[metadataKey: "handler"] = "\(handler)" }
-        self.logger = logger
+        self.base = logger
+        self.service = service
+        self.delivery = delivery
+        self.handler = handler
     }
 
-    /// The logger for one call of the handler.
-    func attempt(_ attempt: Int) -> Logger {
-        var logger = logger
-        logger[metadataKey: "attempt"] = "\(attempt)"
+    /// What every line says.
+    private var metadata: Logger.Metadata {
+        known.withLock { known in
+            if let known { return known }
+            let made = makeMetadata()
+            known = made
+            return made
+        }
+    }
+
+    private func makeMetadata() -> Logger.Metadata {
+        var metadata = Logger.Metadata(minimumCapacity: 12)
+        metadata["service"] = .string(service.rawValue)
+        switch delivery.content {
+        case .success(let envelope):
+            metadata["event_id"] = .string(envelope.id.rawValue)
+            metadata["event_type"] = .string(envelope.type.rawValue)
+            metadata["correlation_id"] = .string(envelope.correlationID)
+            metadata.add(envelope.trace)
+        case .failure(let malformed):
+            if let id = malformed.id { metadata["event_id"] = .string(id) }
+        }
+        if let handler { metadata["handler"] = .string(handler) }
+        return metadata
+    }
+
+    /// The logger for one call of the handler; carries the delivery's metadata.
+    func logger(attempt: Int) -> Logger {
+        var logger = base
+        for (key, value) in metadata { logger[metadataKey: key] = value }
+        logger[metadataKey: "attempt"] = .string(String(attempt))
         return logger
     }
+
+    private func isWritten(_ level: Logger.Level) -> Bool { base.logLevel <= level }
 
     /// - Parameter trace: of the call that led to the outcome; the event's own unless given.
     func settled(
         _ outcome: DeliveryOutcome, attempt: Int, duration: Duration, trace: TraceContext? = nil
     ) {
+        guard isWritten(outcome.logLevel) else { return }
         var metadata = self.metadata(outcome.name, attempt: attempt, duration: duration)
         metadata.add(trace)
         switch outcome {
         case .handled:
-            logger.info("Handled", metadata: metadata)
+            base.info("Handled", metadata: metadata)
         case .retryScheduled(let delay, let record):
             metadata.add(record)
             metadata["retry_after_ms"] = "\(delay.milliseconds)"
-            logger.warning("Failed, waits for a retry", metadata: metadata)
+            base.warning("Failed, waits for a retry", metadata: metadata)
         case .deadLettered(let reason, let record):
             metadata.add(record)
             metadata["reason"] = "\(reason.rawValue)"
-            logger.error("Failed, is a dead letter now", metadata: metadata)
+            base.error("Failed, is a dead letter now", metadata: metadata)
         case .released:
-            logger.info("Handed back", metadata: metadata)
+            base.info("Handed back", metadata: metadata)
         }
     }
 
     func retriesAtOnce(
         _ failure: FailureDescription, after delay: Duration, attempt: Int, duration: Duration, trace: TraceContext?
     ) {
+        guard isWritten(.notice) else { return }
         var metadata = self.metadata("retry_immediate", attempt: attempt, duration: duration)
         metadata.add(trace)
         metadata["error_type"] = "\(failure.type)"
         metadata["error"] = "\(failure.message)"
         metadata["retry_after_ms"] = "\(delay.milliseconds)"
-        logger.notice("Failed, retries at once", metadata: metadata)
+        base.notice("Failed, retries at once", metadata: metadata)
     }
 
     func notDurable(_ error: any Error, what: String, again delay: Duration, attempt: Int) {
         let failure = FailureDescription(error, handler: nil, eventType: nil)
-        logger.error(
+        base.error(
             "The outcome cannot be stored; the message stays unacknowledged and nothing new is taken",
-            metadata: [
-                "attempt": "\(attempt)", "storing": "\(what)", "error_type": "\(failure.type)",
-                "error": "\(failure.message)", "again_after_ms": "\(delay.milliseconds)",
-            ])
+            metadata: metadata.merging(
+                [
+                    "attempt": "\(attempt)", "storing": "\(what)", "error_type": "\(failure.type)",
+                    "error": "\(failure.message)", "again_after_ms": "\(delay.milliseconds)",
+                ]
+            ) { _, own in own })
     }
 
     func timedOut(attempt: Int, after timeout: Duration) {
-        logger.warning(
+        base.warning(
             "The handler ran into its timeout and is asked to end; it keeps its slot until it does",
-            metadata: ["attempt": "\(attempt)", "timeout_ms": "\(timeout.milliseconds)"])
+            metadata: metadata.merging(
+                ["attempt": "\(attempt)", "timeout_ms": "\(timeout.milliseconds)"]
+            ) { _, own in own })
     }
 
     func ignoresCancellation(attempt: Int, since duration: Duration) {
-        logger.warning(
+        base.warning(
             "The handler ignores its cancellation and still runs; it keeps its slot until it ends",
-            metadata: ["attempt": "\(attempt)", "overdue_ms": "\(duration.milliseconds)"])
+            metadata: metadata.merging(
+                ["attempt": "\(attempt)", "overdue_ms": "\(duration.milliseconds)"]
+            ) { _, own in own })
     }
 
     private func metadata(_ outcome: String, attempt: Int, duration: Duration) -> Logger.Metadata {
-        ["outcome": "\(outcome)", "attempt": "\(attempt)", "duration_ms": "\(duration.milliseconds)"]
+        var metadata = self.metadata
+        metadata["outcome"] = .string(outcome)
+        metadata["attempt"] = .string(String(attempt))
+        metadata["duration_ms"] = .string(String(duration.milliseconds))
+        return metadata
+    }
+}
+
+extension DeliveryOutcome {
+    fileprivate var logLevel: Logger.Level {
+        switch self {
+        case .handled, .released: .info
+        case .retryScheduled: .warning
+        case .deadLettered: .error
+        }
     }
 }
 
 extension Logger.Metadata {
     fileprivate mutating func add(_ trace: TraceContext?) {
-        if let traceID = trace?.traceID { self["trace_id"] = "\(traceID)" }
-        if let spanID = trace?.spanID { self["span_id"] = "\(spanID)" }
+        guard let (traceID, spanID) = trace?.ids else { return }
+        self["trace_id"] = .string(traceID)
+        self["span_id"] = .string(spanID)
     }
 
     fileprivate mutating func add(_ record: FailureRecord) {

@@ -152,7 +152,8 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         let held = HeldBackEvents()
         let context = HandlerContext(
             envelope: handling.envelope, service: shift.service, handler: handling.route.subscription.name,
-            attempt: attempt, logger: log.attempt(attempt), held: held)
+            attempt: attempt, held: held
+        ) { [log] in log.logger(attempt: attempt) }
         let began = clock.uptime()
         let deadline = began + handling.route.timeout
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could

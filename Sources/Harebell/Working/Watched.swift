@@ -1,29 +1,31 @@
-import Synchronization
+public import Synchronization
 
 /// A value that tasks can wait on.
+///
+/// Inlinable, for a transport looks into one several times for each message: unspecialized, each look asks the runtime for types.
 package final class Watched<Value: Sendable>: Sendable {
-    private struct Waiter {
-        let isReached: @Sendable (Value) -> Bool
-        let continuation: CheckedContinuation<Void, Never>
+    @usableFromInline struct Waiter {
+        @usableFromInline let isReached: @Sendable (Value) -> Bool
+        @usableFromInline let continuation: CheckedContinuation<Void, Never>
     }
 
-    private struct State {
-        var value: Value
+    @usableFromInline struct State {
+        @usableFromInline var value: Value
         var nextWaiter: UInt64 = 0
-        var waiters: [UInt64: Waiter] = [:]
+        @usableFromInline var waiters: [UInt64: Waiter] = [:]
     }
 
-    private let state: Mutex<State>
+    @usableFromInline let state: Mutex<State>
 
     package init(_ value: Value) {
         state = Mutex(State(value: value))
     }
 
     /// Looks at the value.
-    package func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
+    @inlinable package func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
 
     /// Changes the value, and resumes those who waited for what it is now.
-    @discardableResult
+    @inlinable @discardableResult
     package func change<R: Sendable>(_ body: (inout Value) -> R) -> R {
         let (result, reached) = state.withLock { state in
             let result = body(&state.value)

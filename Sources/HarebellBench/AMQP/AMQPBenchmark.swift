@@ -24,10 +24,10 @@ struct AMQPBenchmark: AsyncParsableCommand {
     var messages: Int?
 
     @Option(help: "Which clients: c, harebell, pika, aio-pika.")
-    var clients: Several<Client> = .init(Client.allCases)
+    var clients: Several<Client> = .init(Client.ofAMQP)
 
     @Option(help: "Which cases: publish-batch, publish-tasks, consume-batch, consume-tasks.")
-    var cases: Several<Case> = .init(Case.allCases)
+    var cases: Several<Case> = .init(Case.ofAMQP)
 
     @Option(help: "Which brokers: rabbitmq, null.")
     var brokers: Several<BrokerKind> = .init(BrokerKind.allCases)
@@ -75,6 +75,9 @@ struct AMQPBenchmark: AsyncParsableCommand {
     func validate() throws {
         let isPositive = (bytes?.values ?? []).allSatisfy { $0 >= 0 } && (messages ?? 1) > 0 && runs > 0
         let areWindows = (windows?.values ?? []).allSatisfy { 1...65_535 ~= $0 }
+        guard Set(clients.values).isSubset(of: Client.ofAMQP), Set(cases.values).isSubset(of: Case.ofAMQP) else {
+            throw ValidationError("Frameworks, and what they do, are measured by harebell-bench worker.")
+        }
         guard isPositive, areWindows, (consumers?.values ?? []).allSatisfy({ 1...100 ~= $0 }) else {
             throw ValidationError("Messages and runs must be positive, windows 1 to 65535, consumers 1 to 100.")
         }

@@ -26,8 +26,11 @@ struct ContenderCommand: AsyncParsableCommand {
         let outcome: Outcome
         switch job.client {
         case .c: outcome = try CContender(job: job, counter: counter).run()
+        case .harebell where job.case.handles:
+            outcome = try await WorkerContender(job: job, counter: counter).run()
         case .harebell: outcome = try await HarebellContender(job: job, counter: counter).run()
-        case .pika, .aioPika: throw RunError("\(job.client.rawValue) is a program of its own")
+        case .pika, .aioPika, .faststream, .celery, .dramatiq:
+            throw RunError("\(job.client.rawValue) is a program of its own")
         }
         FileHandle.standardOutput.write(try JSONEncoder().encode(outcome))
     }

@@ -1,5 +1,6 @@
 import AMQP
 import CBaseline
+import Harebell
 import Logging
 import Synchronization
 
@@ -20,7 +21,10 @@ struct HarebellContender: Sendable {
             case .publishBatch: try await publishBatches(channel)
             case .publishTasks: try await publishTasks(channel)
             case .consumeBatch: try await consumeBatches(channel)
-            case .consumeTasks: try await consumeInTasks(channel)
+            case .consumeTasks: try await consumeInTasks(channel) { _ in }
+            case .consumeDecoded:
+                try await consumeInTasks(channel) { try PaidOut(decoding: $0.body).check() }
+            case .handle, .handleLogged: throw RunError("a worker handles")
             }
         await connection.close()
         return outcome
@@ -81,12 +85,17 @@ struct HarebellContender: Sendable {
 
     // MARK: Consuming
 
-    private func consumeInTasks(_ channel: AMQPChannel) async throws -> Outcome {
+    private func consumeInTasks(
+        _ channel: AMQPChannel, _ body: @escaping @Sendable (Delivery) throws -> Void
+    ) async throws -> Outcome {
         try await measured {
             try await withThrowingDiscardingTaskGroup { group in
                 var left = job.messages
                 for try await delivery in try await channel.consume(job.queue, prefetch: UInt16(job.window)) {
-                    group.addTask { _ = delivery.acknowledge() }
+                    group.addTask {
+                        try body(delivery)
+                        delivery.acknowledge()
+                    }
                     left -= 1
                     if left == 0 { return }
                 }

@@ -2,8 +2,8 @@
 struct Plan: Sendable {
     /// What the user asked for; `nil` for what the judged table needs.
     struct Selection: Sendable {
-        var clients = Client.allCases
-        var cases = Case.allCases
+        var clients = Client.ofAMQP
+        var cases = Case.ofAMQP
         var brokers = BrokerKind.allCases
         /// Exactly so many, except where bodies are large.
         var messages: Int?
@@ -44,7 +44,7 @@ struct Plan: Sendable {
     }
 
     private mutating func add(
-        _ scenario: Scenario, clients: [Client] = Client.allCases, cases: [Case] = Case.allCases
+        _ scenario: Scenario, clients: [Client] = Client.ofAMQP, cases: [Case] = Case.ofAMQP
     ) {
         guard scenario.isPossible, selection.brokers.contains(scenario.broker) else { return }
         for `case` in cases where selection.cases.contains(`case`) {
@@ -77,6 +77,7 @@ struct Plan: Sendable {
             case (.pika, .null): 30_000
             case (.pika, .rabbitmq): 15_000
             case (.aioPika, _): 3500
+            case (.faststream, _), (.celery, _), (.dramatiq, _): 1500
             }
         if scenario.window < 10 { rate = min(rate / 4, 4000) }
         if scenario.queue == .quorum { rate /= 3 }

@@ -24,10 +24,31 @@ enum Case: String, Codable, CaseIterable, Sendable {
     case consumeBatch = "consume-batch"
     /// Consuming with a task for each delivery, which acknowledges it.
     case consumeTasks = "consume-tasks"
+    /// The same, and each task decodes its event, with the worker's codec.
+    case consumeDecoded = "consume-decoded"
+    /// A worker whose handler gets the decoded event and returns.
+    case handle
+    /// The same, with a line of JSON in the log for each event.
+    case handleLogged = "handle-logged"
 
-    var consumes: Bool { self == .consumeBatch || self == .consumeTasks }
+    /// What `harebell-bench amqp` measures.
+    static let ofAMQP: [Case] = [.publishBatch, .publishTasks, .consumeBatch, .consumeTasks]
+    /// What `harebell-bench worker` measures.
+    static let ofWorker: [Case] = [.consumeBatch, .consumeTasks, .consumeDecoded, .handle, .handleLogged]
+
+    var consumes: Bool { self != .publishBatch && self != .publishTasks }
+    /// Whether a framework calls a handler, instead of a loop that takes deliveries.
+    var handles: Bool { self == .handle || self == .handleLogged }
     /// The case of the same direction that every client has: the C loop's.
     var batched: Case { consumes ? .consumeBatch : .publishBatch }
+}
+
+/// What the messages are.
+enum Content: String, Codable, Sendable {
+    /// Bytes that mean nothing.
+    case zeros
+    /// Events as Harebell's publisher writes them, in the work queue that a service's topology makes.
+    case events
 }
 
 /// Whose code moves the messages.
@@ -36,12 +57,22 @@ enum Client: String, Codable, CaseIterable, Sendable {
     case harebell
     case pika
     case aioPika = "aio-pika"
+    case faststream
+    case celery
+    case dramatiq
 
-    /// Clients without tasks have no tasks to measure.
+    /// Those that publish and consume.
+    static let ofAMQP: [Client] = [.c, .harebell, .pika, .aioPika]
+    /// Those that call handlers.
+    static let ofWorker: [Client] = [.harebell, .faststream, .celery, .dramatiq]
+
+    /// Clients without tasks have no tasks to measure, and frameworks only handle.
     func has(_ case: Case) -> Bool {
         switch self {
-        case .harebell, .aioPika: true
-        case .c, .pika: `case` == `case`.batched
+        case .harebell: true
+        case .aioPika: Case.ofAMQP.contains(`case`)
+        case .c, .pika: Case.ofAMQP.contains(`case`) && `case` == `case`.batched
+        case .faststream, .celery, .dramatiq: `case` == .handle
         }
     }
 }
@@ -56,13 +87,17 @@ struct Scenario: Hashable, Sendable {
     var tls = false
     /// How many consumers share the window, on one channel.
     var consumers = 1
+    var content = Content.zeros
+
+    /// What the frameworks are compared under.
+    static let ofWorker = Scenario(queue: .quorum, window: 200, content: .events)
 
     /// The most bytes that may be under way; fewer large messages than the window says.
     static let bytesUnderWay = 64 << 20
 
     init(
         broker: BrokerKind = .rabbitmq, queue: QueueKind = .classic, bytes: Int = 256, window: Int = 1000,
-        tls: Bool = false, consumers: Int = 1
+        tls: Bool = false, consumers: Int = 1, content: Content = .zeros
     ) {
         self.broker = broker
         self.queue = queue
@@ -70,6 +105,7 @@ struct Scenario: Hashable, Sendable {
         self.window = min(window, max(1, Self.bytesUnderWay / max(1, bytes)))
         self.tls = tls
         self.consumers = consumers
+        self.content = content
     }
 
     /// The null broker has one kind of queue and speaks plain text.
@@ -78,8 +114,10 @@ struct Scenario: Hashable, Sendable {
     /// The scenario in one line.
     var title: String {
         let consumers = consumers == 1 ? "" : " · \(consumers) consumers"
-        let broker = broker == .null ? "null broker" : "rabbitmq · \(queue.rawValue) queue"
-        return "\(broker) · \(bytes) bytes · window \(window) · \(tls ? "TLS" : "plain text")" + consumers
+        let queue = content == .events ? "work" : queue.rawValue
+        let broker = broker == .null ? "null broker" : "rabbitmq · \(queue) queue"
+        let content = content == .events ? "events of \(bytes) bytes" : "\(bytes) bytes"
+        return "\(broker) · \(content) · window \(window) · \(tls ? "TLS" : "plain text")" + consumers
     }
 }
 

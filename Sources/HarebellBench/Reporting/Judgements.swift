@@ -95,7 +95,7 @@ struct Judgements {
     private var python: [Judgement] {
         BrokerKind.allCases.flatMap { broker in
             [Client.pika, .aioPika].flatMap { client in
-                Case.allCases.filter(client.has).map { `case` in
+                Case.ofAMQP.filter(client.has).map { `case` in
                     ratio(
                         "\(`case`.rawValue), throughput against \(client.rawValue) (\(broker.rawValue))", .rate,
                         row(.harebell, `case`, broker: broker), row(client, `case`, broker: broker),

@@ -1,6 +1,8 @@
 import AMQP
 import Foundation
+import Harebell
 import HarebellDevelopment
+import HarebellRabbitMQ
 import Logging
 
 /// A broker that clients are measured against, and the connection that prepares and checks its queues.
@@ -11,16 +13,33 @@ struct BrokerUnderTest: Sendable {
     let tls: AMQPConfiguration?
     private let control: AMQPConnection
     private let channel: AMQPChannel
+    private let logger: Logger
+    /// The service whose work queue holds events.
+    private let service = "harebell-bench-\(UInt32.random(in: 0...UInt32.max))"
 
     init(configuration: AMQPConfiguration, tls: AMQPConfiguration? = nil, logger: Logger) async throws {
         self.configuration = configuration
         self.tls = tls
+        self.logger = logger
         control = try await AMQPConnection.connect(configuration, logger: logger)
         channel = try await control.openChannel(confirms: true)
     }
 
     func close() async {
+        await removeService()
         await control.close()
+    }
+
+    /// Deletes what events needed; `unrouted`, which is everybody's, stays.
+    private func removeService() async {
+        let names = ServiceQueues(service: ServiceName(unchecked: service))
+        let topology = Topology.service(names.service, subscribes: [PaidOut.eventType])
+        // Dramatiq has two more.
+        let queues = topology.queues.map(\.name) + [names.work + ".DQ", names.work + ".XQ"]
+        for queue in queues where queue != Topology.unroutedName { _ = try? await channel.deleteQueue(queue) }
+        for exchange in topology.exchanges where exchange.name != Topology.unroutedName {
+            try? await channel.deleteExchange(exchange.name, ifUnused: true)
+        }
     }
 
     /// Makes the queue for a run, filled if it is to be consumed, and returns the job.
@@ -29,27 +48,30 @@ struct BrokerUnderTest: Sendable {
         guard let configuration = scenario.tls ? tls : configuration, let host = configuration.hosts.first,
             case .plain(let user, let password) = configuration.credentials
         else { throw RunError("no host and password to talk \(scenario.tls ? "TLS" : "plain text") to") }
-        let queue = "harebell-bench-\(UInt64.random(in: 0...UInt64.max))"
-        if scenario.queue == .quorum {
-            try await channel.declareQueue(queue, arguments: ["x-queue-type": "quorum"])
-        } else {
-            try await channel.declareQueue(queue, durable: false)
-        }
+        let queue =
+            scenario.content == .events ? service : "harebell-bench-\(UInt64.random(in: 0...UInt64.max))"
         let job = Job(
             case: contender.case, client: contender.client, host: host.name,
             port: host.port ?? (configuration.tls == nil ? 5672 : 5671), user: user, password: password,
             virtualHost: configuration.virtualHost, authority: configuration.tls?.caFile, queue: queue,
             messages: messages, bytes: scenario.bytes, window: scenario.window, consumers: scenario.consumers,
-            deliveryMode: scenario.queue == .classic ? 1 : 2)
+            content: scenario.content, deliveryMode: scenario.queue == .classic ? 1 : 2)
+        switch (scenario.content, scenario.queue) {
+        case (.events, _): try await job.topology.apply(on: control, logger: logger)
+        case (.zeros, .quorum): try await channel.declareQueue(queue, arguments: ["x-queue-type": "quorum"])
+        case (.zeros, .classic): try await channel.declareQueue(queue, durable: false)
+        }
         if contender.case.consumes { try await fill(job) }
         return job
     }
 
     private func fill(_ job: Job) async throws {
-        let message = job.message
         var left = job.messages
         while left > 0 {
-            let batch = [OutgoingMessage](repeating: message, count: min(left, job.window, 1000))
+            let count = min(left, job.window, 1000)
+            let batch =
+                job.content == .events
+                ? try job.events(count) : [OutgoingMessage](repeating: job.message, count: count)
             for result in await channel.publish(batch) { try result.get() }
             left -= batch.count
         }

@@ -15,6 +15,7 @@ struct Job: Codable, Sendable {
     var bytes: Int
     var window: Int
     var consumers: Int
+    var content: Content
     /// 1 for transient messages, 2 for persistent ones.
     var deliveryMode: UInt8
 }

@@ -45,7 +45,7 @@ struct Measurement: Sendable {
     private func canRun(_ contender: Contender) -> Bool {
         switch contender.client {
         case .c, .harebell: true
-        case .pika, .aioPika: python.available.contains(contender.client)
+        case .pika, .aioPika, .faststream, .celery, .dramatiq: python.available.contains(contender.client)
         }
     }
 
@@ -55,9 +55,7 @@ struct Measurement: Sendable {
         do {
             var arguments = ["contender"]
             if counts { arguments.append("--count-system-calls") }
-            if contender.client == .pika || contender.client == .aioPika {
-                arguments += ["--"] + python.command(contender.client)
-            }
+            if let command = python.command(contender.client) { arguments += ["--"] + command }
             let output = try await ChildRun.output(ChildRun.ownPath, arguments, input: JSONEncoder().encode(job))
             let outcome = try JSONDecoder().decode(Outcome.self, from: output)
             try await broker.check(job)

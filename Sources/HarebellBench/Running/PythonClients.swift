@@ -1,6 +1,6 @@
 import Foundation
 
-/// pika and aio-pika: which are there, and the scripts that use them.
+/// The clients and frameworks in Python: which are there, and the scripts that use them.
 struct PythonClients: Sendable {
     private let interpreter: String
     private let directory: String
@@ -14,11 +14,14 @@ struct PythonClients: Sendable {
         self.directory = directory
         let scripts = [
             "measuring.py": PackageResources.measuring_py, "pika_client.py": PackageResources.pika_client_py,
-            "aio_pika_client.py": PackageResources.aio_pika_client_py,
+            "aio_pika_client.py": PackageResources.aio_pika_client_py, "events.py": PackageResources.events_py,
+            "faststream_worker.py": PackageResources.faststream_worker_py,
+            "celery_worker.py": PackageResources.celery_worker_py,
+            "dramatiq_worker.py": PackageResources.dramatiq_worker_py,
         ]
         for (name, bytes) in scripts { try Data(bytes).write(to: URL(fileURLWithPath: directory + "/" + name)) }
         var available: Set<Client> = []
-        for client in [Client.pika, .aioPika] {
+        for (client, _) in Self.scripts {
             let module = client.rawValue.replacingOccurrences(of: "-", with: "_")
             // `find_spec` says nothing when there is no such module, unlike an import.
             let probe = "import importlib.util as u, sys; sys.exit(0 if u.find_spec('\(module)') else 1)"
@@ -28,9 +31,13 @@ struct PythonClients: Sendable {
         self.available = available
     }
 
-    /// The program and arguments that run a client.
-    func command(_ client: Client) -> [String] {
-        let script = client == .pika ? "pika_client.py" : "aio_pika_client.py"
-        return [interpreter, directory + "/" + script]
+    private static let scripts: [Client: String] = [
+        .pika: "pika_client.py", .aioPika: "aio_pika_client.py", .faststream: "faststream_worker.py",
+        .celery: "celery_worker.py", .dramatiq: "dramatiq_worker.py",
+    ]
+
+    /// The program and arguments that run a client; `nil` for one that is not written in Python.
+    func command(_ client: Client) -> [String]? {
+        Self.scripts[client].map { [interpreter, directory + "/" + $0] }
     }
 }

@@ -6,7 +6,9 @@ import resource
 import ssl
 import struct
 import sys
+import threading
 import time
+from urllib.parse import quote
 
 # Of Job.swift, as JSON on standard input.
 job = json.load(sys.stdin)
@@ -22,6 +24,12 @@ def batch_size():
 def tls_context():
     """Trusts the authority of the job; None for plain text."""
     return ssl.create_default_context(cafile=job["authority"]) if job.get("authority") else None
+
+
+def url():
+    """The broker's address, for clients that take nothing else."""
+    user, password, virtual_host = (quote(job[key], safe="") for key in ("user", "password", "virtualHost"))
+    return f"amqp://{user}:{password}@{job['host']}:{job['port']}/{virtual_host}"
 
 
 def _calls():
@@ -58,3 +66,25 @@ class Section:
 
     def report(self):
         json.dump(self.outcome, sys.stdout)
+
+
+class Handled:
+    """A section from the first event that is handled to the last one: how long a worker takes to start has no part in it."""
+
+    def __init__(self, finished):
+        self.section = Section()
+        self.finished = finished
+        self.count = 0
+        self.lock = threading.Lock()
+
+    def one(self, event):
+        with self.lock:
+            self.count += 1
+            count = self.count
+        if event.amount.minorUnits <= 0:
+            raise ValueError("an event that nobody published")
+        if count == 1:
+            self.section.begin()
+        if count == job["messages"]:
+            self.section.end()
+            self.finished()
