@@ -262,8 +262,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
     private func giveUpStoring(_ machine: DeliveryMachine) {
         guard shift.ledger.settle(arrival.number) else { return }
         shift.endpoint.release(delivery)
-        log.settled(.released, attempt: machine.attempts, duration: clock.uptime() - arrival.time)
-        shift.metrics.count("released", type: eventType)
+        let duration = clock.uptime() - arrival.time
+        log.settled(.released, attempt: machine.attempts, duration: duration)
+        metrics.settled(.released, processing: duration, critical: nil)
     }
 
     /// `false` if shutdown ended the wait.
