@@ -4,7 +4,7 @@ public import Harebell
 ///
 /// Whoever writes a transport conforms a value to this and runs every scenario of ``ConformanceScenario/all`` on one of
 /// its own: a scenario begins with an empty broker. Counting and breaking may go any way there is (a management API, a
-/// second client); only what is asked of ``Transport`` itself is under test.
+/// second client); only what is asked of `Transport` itself is under test.
 public protocol TransportUnderTest: Sendable {
     /// The transport.
     associatedtype Subject: Transport

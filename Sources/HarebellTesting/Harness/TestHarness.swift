@@ -15,7 +15,7 @@ import Synchronization
 ///     #expect(try harness.published(ReceiptSent.self).map(\.loanID) == ["L1"])
 /// }
 /// ```
-/// Nothing happens by itself but what is due: a retry waits until ``advance(by:)`` or ``settleRetries()`` moves the clock
+/// Nothing happens by itself but what is due: a retry waits until ``advance(by:within:)`` or ``settleRetries(within:)`` moves the clock
 /// to it, so ten retries over an hour take no time. Immediate retries and backoffs move the clock themselves.
 public final class TestHarness: Sendable {
     /// The broker, for what the harness has no word for: making publishes fail, looking at queues.
