@@ -18,20 +18,23 @@ extension Shift {
 }
 
 /// One delivery's way through the worker: does what the ``DeliveryMachine`` says and tells it what came of it.
-private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
-    let shift: Shift<Endpoint>
-    let arrival: Shift<Endpoint>.Arrival
+private final class DeliveryRun: Sendable {
+    let shift: Shift
+    let arrival: Shift.Arrival
     let eventType: EventType?
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
     let metrics: EventMetrics
     private let trace: TraceOfCall?
 
-    init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
+    init(shift: Shift, arrival: Shift.Arrival) {
         self.shift = shift
         self.arrival = arrival
-        self.eventType = try? arrival.delivery.content.get().type
-        self.route = eventType.flatMap { shift.table[$0] }
+        let eventType: EventType? =
+            if case .success(let envelope) = arrival.delivery.content { envelope.type } else { nil }
+        let route = eventType.flatMap { shift.table[$0] }
+        self.eventType = eventType
+        self.route = route
         self.log = DeliveryLog(
             shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
         self.metrics = shift.metrics[eventType]
@@ -130,9 +133,9 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
             ) { try await handling.attempt(context) }
         }
         let timeout = shift.deadlines.add(at: deadline) {
-            shift.overdue.began(arrival.number, at: deadline)
+            self.shift.overdue.began(self.arrival.number, at: deadline)
             task.cancel()
-            log.timedOut(attempt: attempt, after: handling.route.timeout)
+            self.log.timedOut(attempt: attempt, after: handling.route.timeout)
         }
         let result = await withTaskCancellationHandler {
             await task.result

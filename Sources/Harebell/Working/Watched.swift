@@ -1,4 +1,4 @@
-public import Synchronization
+package import Synchronization
 
 /// A value that tasks can wait on.
 ///
