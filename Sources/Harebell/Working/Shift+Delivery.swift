@@ -126,21 +126,17 @@ private final class DeliveryRun: Sendable {
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
         // store no retry. It is waited for right here and hears of this task's cancellation.
         shift.metrics.callBegan()
-        let task = Task {
-            try await shift.traced(
-                handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
-                replayCount: delivery.replayCount, trace: trace
-            ) { try await handling.attempt(context) }
-        }
+        let call = HandlerCall()
         let timeout = shift.deadlines.add(at: deadline) {
             self.shift.overdue.began(self.arrival.number, at: deadline)
-            task.cancel()
+            call.cancel()
             self.log.timedOut(attempt: attempt, after: handling.route.timeout)
         }
-        let result = await withTaskCancellationHandler {
-            await task.result
-        } onCancel: {
-            task.cancel()
+        let result = await call.result {
+            try await self.shift.traced(
+                handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
+                replayCount: self.delivery.replayCount, trace: self.trace
+            ) { try await handling.attempt(context) }
         }
         let isInTime = shift.deadlines.remove(timeout)
         if !isInTime { shift.overdue.ended(arrival.number) }

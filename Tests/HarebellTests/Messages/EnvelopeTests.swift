@@ -127,3 +127,21 @@ import Testing
         #expect(TraceContext().isEmpty)
     }
 }
+
+@Suite struct `A copy of an envelope` {
+    @Test func `changing it leaves the original as it was`() throws {
+        struct Ping: Event { static let eventType: EventType = "test.ping" }
+        let original = try Envelope(Ping(), producer: "p", time: Date(timeIntervalSince1970: 1))
+        var copy = original
+        #expect(copy == original && copy.hashValue == original.hashValue)
+        copy.subject = "changed"
+        copy.body.append(0)
+        #expect(original.subject == nil)
+        #expect(original.body == Array("{}".utf8))
+        #expect(copy.subject == "changed")
+        #expect(copy != original)
+        copy.subject = nil
+        copy.body.removeLast()
+        #expect(copy == original && copy.hashValue == original.hashValue)
+    }
+}
