@@ -223,7 +223,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HarebellBenchTests", dependencies: ["HarebellBench", argumentParser], swiftSettings: strict),
+            name: "HarebellBenchTests", dependencies: ["AMQP", "Harebell", "HarebellBench", argumentParser],
+            swiftSettings: strict),
         .testTarget(
             name: "SystemTests",
             dependencies: [

@@ -25,12 +25,6 @@ package enum EventCodec {
     }
 
     package static func decode<E: Event>(_ type: E.Type, from body: [UInt8]) throws -> E {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .custom { decoder in
-            let text = try decoder.singleValueContainer().decode(String.self)
-            guard let date = date(from: text) else { throw NotADate(path: path(decoder.codingPath)) }
-            return date
-        }
         do {
             return try decoder.decode(E.self, from: Data(body))
         } catch {
@@ -39,11 +33,16 @@ package enum EventCodec {
         }
     }
 
-    /// ISO 8601 with or without a fraction of a second.
-    static func date(from text: String) -> Date? {
-        if let date = try? withMilliseconds.parse(text) { return date.wholeMilliseconds }
-        return try? Date.ISO8601FormatStyle().parse(text)
-    }
+    /// One for all: decoding changes nothing in it.
+    private static let decoder: JSONDecoder = {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .custom { decoder in
+            let text = try decoder.singleValueContainer().decode(String.self)
+            guard let date = InternetTime.parse(text) else { throw NotADate(path: path(decoder.codingPath)) }
+            return date
+        }
+        return decoder
+    }()
 
     private static let withMilliseconds = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 

@@ -22,20 +22,23 @@ extension Shift {
 }
 
 /// One delivery's way through the worker: does what the ``DeliveryMachine`` says and tells it what came of it.
-private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
-    let shift: Shift<Endpoint>
-    let arrival: Shift<Endpoint>.Arrival
+private final class DeliveryRun: Sendable {
+    let shift: Shift
+    let arrival: Shift.Arrival
     let eventType: EventType?
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
     let metrics: EventMetrics
     private let trace: TraceOfCall?
 
-    init(shift: Shift<Endpoint>, arrival: Shift<Endpoint>.Arrival) {
+    init(shift: Shift, arrival: Shift.Arrival) {
         self.shift = shift
         self.arrival = arrival
-        self.eventType = try? arrival.delivery.content.get().type
-        self.route = eventType.flatMap { shift.table[$0] }
+        let eventType: EventType? =
+            if case .success(let envelope) = arrival.delivery.content { envelope.type } else { nil }
+        let route = eventType.flatMap { shift.table[$0] }
+        self.eventType = eventType
+        self.route = route
         self.log = DeliveryLog(
             shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
         self.metrics = shift.metrics[eventType]
@@ -159,27 +162,23 @@ private struct DeliveryRun<Endpoint: TransportEndpoint>: Sendable {
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
         // store no retry. It is waited for right here and hears of this task's cancellation.
         shift.metrics.callBegan()
-        let task = Task {
-            try await shift.traced(
-                handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
-                // A copy that an outage has sent back comes with its attempt unchanged, but it is not the first call.
-                isRepetition: attempt > 1 || delivery.replayCount > 0 || delivery.firstFailedAt != nil,
-                replayCount: delivery.replayCount, trace: trace
-            ) { try await handling.attempt(context) }
-        }
+        let call = HandlerCall()
         let timeout = shift.deadlines.add(at: deadline) {
-            task.cancel()
-            log.timedOut(attempt: attempt, after: handling.route.timeout)
-            shift.stuck.began(arrival.number, at: deadline) { overdue in
-                log.ignoresCancellation(attempt: attempt, since: overdue)
+            call.cancel()
+            self.log.timedOut(attempt: attempt, after: handling.route.timeout)
+            self.shift.stuck.began(self.arrival.number, at: deadline) { overdue in
+                self.log.ignoresCancellation(attempt: attempt, since: overdue)
                 // Those of its key wait for it.
-                shift.handBackOverdue()
+                self.shift.handBackOverdue()
             }
         }
-        let result = await withTaskCancellationHandler {
-            await task.result
-        } onCancel: {
-            task.cancel()
+        let result = await call.result {
+            try await self.shift.traced(
+                handling.envelope, handler: handling.route.subscription.name, attempt: attempt,
+                // A copy that an outage has sent back comes with its attempt unchanged, but it is not the first call.
+                isRepetition: attempt > 1 || self.delivery.replayCount > 0 || self.delivery.firstFailedAt != nil,
+                replayCount: self.delivery.replayCount, trace: self.trace
+            ) { try await handling.attempt(context) }
         }
         let isInTime = shift.deadlines.remove(timeout)
         if !isInTime { shift.stuck.ended(arrival.number) }

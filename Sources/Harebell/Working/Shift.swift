@@ -11,20 +11,29 @@ import Synchronization
 /// period, which begins with the signal, whatever the endpoint does · the rest is cancelled and has ``endingPeriod`` to
 /// end · what is unsettled is handed back one by one, the last arrival first · the endpoint closes · handlers that ignore
 /// their cancellation are waited for.
-final class Shift<Endpoint: TransportEndpoint>: Sendable {
-    /// A delivery in the order of arrival, with the lane it runs in.
-    struct Arrival: Sendable {
+///
+/// Not generic over the endpoint: what is done for each message would ask the runtime for types again and again.
+final class Shift: Sendable {
+    /// A delivery in the order of arrival, with the lane it runs in; shared, for a delivery is large.
+    final class Arrival: Sendable {
         let number: Int
         let delivery: TransportDelivery
         /// The worker's uptime when it arrived.
         let time: Duration
         let lane: String?
+
+        init(number: Int, delivery: TransportDelivery, time: Duration, lane: String?) {
+            self.number = number
+            self.delivery = delivery
+            self.time = time
+            self.lane = lane
+        }
     }
 
     let service: ServiceName
     let table: SubscriptionTable
     let configuration: WorkerConfiguration
-    let endpoint: Endpoint
+    let endpoint: any TransportEndpoint
     let publish: @Sendable (Envelope) async throws -> Void
     let logger: Logger
     let metrics: WorkerMetrics
@@ -38,11 +47,11 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
     private let lanes = Mutex(Lanes<Arrival>())
 
     /// How long cancelled handlers may take to end before their messages are handed back regardless.
-    static var endingPeriod: Duration { .seconds(1) }
+    static let endingPeriod: Duration = .seconds(1)
 
     init(
         service: ServiceName, table: SubscriptionTable, configuration: WorkerConfiguration,
-        plan: Watched<TakingPlan>, endpoint: Endpoint, logger: Logger,
+        plan: Watched<TakingPlan>, endpoint: any TransportEndpoint, logger: Logger,
         metrics: WorkerMetrics, publish: @escaping @Sendable (Envelope) async throws -> Void
     ) {
         self.service = service
@@ -84,7 +93,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
             }
             group.addTask { await self.waitForShutdown() }
             group.addTask {
-                try await self.takeAll()
+                try await self.takeAll(from: self.endpoint)
                 return .taking
             }
             while let ended = try await group.next(), ended != .taking {
@@ -113,7 +122,7 @@ final class Shift<Endpoint: TransportEndpoint>: Sendable {
         plan.change { $0.ends() }
     }
 
-    private func takeAll() async throws {
+    private func takeAll(from endpoint: some TransportEndpoint) async throws {
         let failure = await withDiscardingTaskGroup(returning: (any Error)?.self) { group in
             var failure: (any Error)?
             do {

@@ -28,7 +28,7 @@ public final class Worker<T: Transport>: Service {
 
     private enum Phase {
         case starting
-        case working(Shift<T.Endpoint>)
+        case working(Shift)
         case stopped
     }
 

@@ -43,13 +43,20 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         var taking: Taking
     }
 
-    /// What is remembered of a delivery until it is settled.
-    struct Unsettled {
+    /// What is remembered of a delivery until it is settled; shared, for it is large.
+    final class Unsettled: Sendable {
         let delivery: Delivery
         let properties: BasicProperties?
         let retry: RetryState
         /// How often the broker delivered it before.
         let deliveryCount: Int
+
+        init(delivery: Delivery, properties: BasicProperties?, retry: RetryState, deliveryCount: Int) {
+            self.delivery = delivery
+            self.properties = properties
+            self.retry = retry
+            self.deliveryCount = deliveryCount
+        }
     }
 
     init(description: EndpointDescription, topology: Topology, transport: RabbitMQTransport) {

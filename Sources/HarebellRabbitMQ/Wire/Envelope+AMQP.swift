@@ -65,24 +65,25 @@ struct ReceivedMessage {
         if contentType.hasPrefix("application/cloudevents") {
             return try structured(contentType: contentType, now: now)
         }
-        if let version = attribute("specversion"), !version.hasPrefix("1.") {
+        let attributes = CloudEventAttributes(properties.headers)
+        if let version = attributes.specversion, !version.hasPrefix("1.") {
             throw MalformedMessage(
                 message: "CloudEvents version '\(version.prefix(16))' is not supported", id: properties.messageID)
         }
-        let id = attribute("id") ?? properties.messageID ?? EventID.make().rawValue
+        let id = attributes.id ?? properties.messageID ?? EventID.make().rawValue
         return Envelope(
             id: EventID(id),
-            type: EventType(unchecked: attribute("type") ?? properties.type ?? fallbackType),
-            source: attribute("source") ?? defaultSource,
-            time: attribute("time").flatMap(Timestamp.parse) ?? timestamp ?? now,
-            subject: attribute("subject"),
-            partitionKey: attribute("partitionkey"),
-            sequence: attribute("sequence"),
-            dataSchema: attribute("dataschema"),
+            type: EventType(unchecked: attributes.type ?? properties.type ?? fallbackType),
+            source: attributes.source ?? defaultSource,
+            time: attributes.time.flatMap(Timestamp.parse) ?? timestamp ?? now,
+            subject: attributes.subject,
+            partitionKey: attributes.partitionkey,
+            sequence: attributes.sequence,
+            dataSchema: attributes.dataschema,
             contentType: contentType,
             correlationID: properties.correlationID ?? id,
-            causationID: properties.headers[Header.causationID]?.stringValue,
-            trace: trace,
+            causationID: attributes.causationID,
+            trace: attributes.trace,
             producer: properties.appID ?? "",
             body: body)
     }
@@ -116,13 +117,6 @@ struct ReceivedMessage {
             trace: trace,
             producer: properties.appID ?? "",
             body: event.data)
-    }
-
-    private func attribute(_ name: String) -> String? {
-        for prefix in Header.acceptedPrefixes {
-            if let value = properties.headers[prefix + name] { return value.plainText }
-        }
-        return nil
     }
 
     /// The type of a message that names none: where it was first published to.

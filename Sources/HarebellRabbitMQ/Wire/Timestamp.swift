@@ -1,3 +1,5 @@
+import Harebell
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -7,7 +9,6 @@
 /// Instants on the wire: RFC 3339 in UTC with milliseconds.
 enum Timestamp {
     private static let precise = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-    private static let whole = Date.ISO8601FormatStyle()
 
     static func format(_ date: Date) -> String {
         // The format cuts, and a double just below a millisecond would lose it.
@@ -16,8 +17,7 @@ enum Timestamp {
 
     /// The date that was written: of all doubles near a millisecond the one that `Envelope` keeps.
     static func parse(_ text: String) -> Date? {
-        let date = (try? Date(text, strategy: precise)) ?? (try? Date(text, strategy: whole))
-        return date.map { Date(timeIntervalSince1970: ($0.timeIntervalSince1970 * 1_000).rounded() / 1_000) }
+        InternetTime.parse(text)
     }
 
     /// Rounds up unless told otherwise: what is due then is never due early.

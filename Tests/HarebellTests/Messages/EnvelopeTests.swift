@@ -62,13 +62,13 @@ import Testing
         ("2026-01-01T01:00:00+01:00", 0), ("2026-01-01T00:00:00.123456Z", 0.123),
     ])
     func `dates with and without fractions and with offsets are read`(text: String, fraction: Double) throws {
-        let date = try #require(EventCodec.date(from: text))
+        let date = try #require(InternetTime.parse(text))
         #expect(abs(date.timeIntervalSince1970 - 1_767_225_600 - fraction) < 0.000_1)
     }
 
     @Test(arguments: ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01", "1767225600"])
     func `other texts are no dates`(text: String) {
-        #expect(EventCodec.date(from: text) == nil)
+        #expect(InternetTime.parse(text) == nil)
     }
 
     private func failure(_ json: String) throws -> HarebellError {
@@ -125,5 +125,23 @@ import Testing
             #expect(TraceContext(traceparent: bad).traceID == nil)
         }
         #expect(TraceContext().isEmpty)
+    }
+}
+
+@Suite struct `A copy of an envelope` {
+    @Test func `changing it leaves the original as it was`() throws {
+        struct Ping: Event { static let eventType: EventType = "test.ping" }
+        let original = try Envelope(Ping(), producer: "p", time: Date(timeIntervalSince1970: 1))
+        var copy = original
+        #expect(copy == original && copy.hashValue == original.hashValue)
+        copy.subject = "changed"
+        copy.body.append(0)
+        #expect(original.subject == nil)
+        #expect(original.body == Array("{}".utf8))
+        #expect(copy.subject == "changed")
+        #expect(copy != original)
+        copy.subject = nil
+        copy.body.removeLast()
+        #expect(copy == original && copy.hashValue == original.hashValue)
     }
 }
