@@ -50,7 +50,7 @@ struct BrokerLayout: Sendable {
         if let tls { configuration += tls.lines(port: ports.tls) }
         configuration += membership?.configuration ?? ""
         try writePrivate(configuration, to: directory + "/rabbitmq.conf")
-        try writePrivate("[].\n", to: directory + "/advanced.config")
+        try writePrivate(membership?.advancedConfiguration ?? "[].\n", to: directory + "/advanced.config")
         let agent = membership == nil ? nil : "rabbitmq_management_agent"
         let plugins = [management ? "rabbitmq_management" : agent, tls == nil ? nil : BrokerTLS.plugin]
         let enabled = plugins.compactMap { $0 }.joined(separator: ",")

@@ -128,7 +128,8 @@ private struct Dependency: Sendable {
     }
 
     @Test func `poison is no probe, and a permanent failure proves nothing`() async throws {
-        let bench = bench(skipsSleeps: false, prefetch: 1)
+        // What failed must not come back in between: it would come before what waits in the queue.
+        let bench = bench(skipsSleeps: false, retry: RetryPolicy(delayed: [.seconds(10)]), prefetch: 1)
         let dependency = Dependency()
         dependency.set(isUp: false)
         let worker = bench.worker {
@@ -145,13 +146,16 @@ private struct Dependency: Sendable {
             try bench.send(Ping(number: 99))
             try bench.send(Ping(number: 4))
             dependency.set(isUp: true)
-            // What failed comes back after 1.1 s: the poison is first, and 99 comes at once after it.
+            // The poison is first, and 99 comes at once after it.
             bench.clock.advance(by: .seconds(1))
             try await bench.transport.wait(for: bench.service) { $0.dead == 2 }
             try await bench.clock.waitForSleepers()
             #expect(worker.state == .broken)
             #expect(dependency.state.value.answered.isEmpty)
             bench.clock.advance(by: .seconds(5))
+            // The one that opened the breaker came back, and closed it for the one that was never tried.
+            try await dependency.state.wait { $0.answered == [2, 4] }
+            bench.clock.advance(by: .seconds(10))
             try await dependency.state.wait { $0.answered.count == 4 }
         }
         #expect(bench.deadLetters.map(\.reason) == [.poison, .permanent])

@@ -10,8 +10,13 @@ import Testing
         for day in stride(from: 0, through: 146_097, by: 13) {
             let date = Date(timeIntervalSince1970: Double(day) * 86_400 + Double(day % 86_400) + 0.25)
             let text = date.formatted(foundation)
-            #expect(InternetTime.parse(text) == (try foundation.parse(text)), "\(text)")
+            #expect(InternetTime.parse(text) == (try expected(text)), "\(text)")
         }
+    }
+
+    /// Foundation's date as the double nearest to its millisecond, which Foundation itself may miss by the last bit.
+    private func expected(_ text: String) throws -> Date {
+        Date(timeIntervalSince1970: (try foundation.parse(text).timeIntervalSince1970 * 1_000).rounded() / 1_000)
     }
 
     @Test(arguments: [
@@ -19,7 +24,7 @@ import Testing
         "1969-12-31T23:59:59.000Z",
     ])
     func `the edges of the calendar are read`(text: String) throws {
-        #expect(InternetTime.parse(text) == (try foundation.parse(text)))
+        #expect(InternetTime.parse(text) == (try expected(text)))
     }
 
     @Test(arguments: [
