@@ -6,6 +6,9 @@ import Testing
 @Suite struct `Instants in text` {
     private let foundation = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
+    /// What Foundation reads, with the double that an envelope keeps.
+    private func expected(_ text: String) throws -> Date { try foundation.parse(text).wholeMilliseconds }
+
     @Test func `every day of four centuries is read as Foundation reads it`() throws {
         for day in stride(from: 0, through: 146_097, by: 13) {
             let date = Date(timeIntervalSince1970: Double(day) * 86_400 + Double(day % 86_400) + 0.25)
@@ -32,7 +35,7 @@ import Testing
         "2026-01-01T00:61:00.000Z", "2026-01-01T00:00:0aZ", "2026-01-01T00:00:00.12xZ", "２０２６-01-01T00:00:00Z",
     ])
     func `what Foundation refuses is refused, and what it accepts is read alike`(text: String) {
-        let expected = (try? foundation.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
+        let expected = (try? self.expected(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
         #expect(InternetTime.parse(text) == expected)
     }
 }
