@@ -17,11 +17,6 @@ import Testing
         }
     }
 
-    /// Foundation's date as the double nearest to its millisecond, which Foundation itself may miss by the last bit.
-    private func expected(_ text: String) throws -> Date {
-        Date(timeIntervalSince1970: (try foundation.parse(text).timeIntervalSince1970 * 1_000).rounded() / 1_000)
-    }
-
     @Test(arguments: [
         "2024-02-29T23:59:59.999Z", "2000-02-29T00:00:00.000Z", "2100-02-28T12:00:00.001Z", "1970-01-01T00:00:00.000Z",
         "1969-12-31T23:59:59.000Z",
