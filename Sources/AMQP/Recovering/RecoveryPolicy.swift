@@ -13,7 +13,7 @@ public struct RecoveryPolicy: Sendable, Hashable {
 
     /// Makes a policy.
     public init(
-        initialDelay: Duration = .milliseconds(200), maximumDelay: Duration = .seconds(5), multiplier: Double = 2,
+        initialDelay: Duration = .milliseconds(200), maximumDelay: Duration = .seconds(2), multiplier: Double = 2,
         jitter: Double = 0.5, refusedDelay: Duration = .seconds(10)
     ) {
         self.initialDelay = initialDelay
@@ -23,7 +23,7 @@ public struct RecoveryPolicy: Sendable, Hashable {
         self.refusedDelay = refusedDelay
     }
 
-    /// From 200 ms to 5 s, doubling, half of it random.
+    /// From 200 ms to 2 s, doubling, half of it random.
     public static let `default` = RecoveryPolicy()
 
     /// The delay after the given number of failures in a row.
