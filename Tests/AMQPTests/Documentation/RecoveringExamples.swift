@@ -14,7 +14,7 @@ import Testing
     }
 
     private func run(_ configuration: AMQPConfiguration) async throws {
-        let recovery = RecoveryPolicy(initialDelay: .milliseconds(200), maximumDelay: .seconds(5))
+        let recovery = RecoveryPolicy(initialDelay: .milliseconds(200), maximumDelay: .seconds(2))
         let client = AMQPClient(configuration: configuration, recovery: recovery, logger: logger)
         client.onConnect("topology") { connection in
             let channel = try await connection.openChannel()
