@@ -47,10 +47,10 @@ final class Ledger: Sendable {
     /// Takes the delivery out of the books; `false` if it was handed back meanwhile and must not be settled.
     func settle(_ number: Int) -> Bool { state.change { $0.hand.settle(number) } }
 
-    /// Takes everything that waits and may not begin now, the first arrival first.
-    func takeExcluded() -> [TransportDelivery] {
+    /// Takes everything that waits and that the admission does not let begin, the first arrival first.
+    func takeExcluded(_ admission: InHand.Admission) -> [TransportDelivery] {
         change { state in
-            switch admission() {
+            switch admission {
             case .all: []
             case .only(let number): state.hand.takeWaiting(except: number)
             case .none: state.hand.takeWaiting(except: nil)

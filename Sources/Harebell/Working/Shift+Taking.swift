@@ -12,11 +12,13 @@ extension Shift {
             let (change, wanted) = plan.read { ($0.change, (taking: $0.taking, probes: $0.probes)) }
             let isAnotherProbe = wanted.taking == .one && wanted.probes != current.probes
             if wanted.taking != current.taking || isAnotherProbe {
+                // Whoever hands back by the former plan ends first: what comes back must not get behind what comes now.
+                handingBack.withLock { _ in }
                 await ledger.arrived(await endpoint.take(wanted.taking))
             }
             current = wanted
             ledger.review()
-            handBackExcluded()
+            handBackExcluded { $0.change == change }
             plan.change { $0.isInForce(change) }
             await nextChange(after: change)
             guard plan.read(\.isCarriedOut) else { return }
@@ -53,15 +55,16 @@ extension Shift {
 
     /// What comes out of the endpoint after a change was in force goes back at once, if it may not begin.
     func handBackLate() {
-        let isLate = plan.read { plan in
-            plan.admission != .all && (plan.isSettled(plan.change) || plan.breaker?.state == .probing)
-        }
-        if isLate { handBackExcluded() }
+        guard plan.read({ $0.admission != .all }) else { return }
+        handBackExcluded { $0.isSettled($0.change) || $0.breaker?.state == .probing }
     }
 
-    /// Hands back what waits and may not begin.
-    func handBackExcluded() {
-        handBack { ledger.takeExcluded() }
+    /// Hands back what waits and may not begin, if the plan is still the one that the endpoint follows.
+    ///
+    /// Asked while nobody else hands back, and of one plan: by a newer one the endpoint may hand out successors already,
+    /// which what is handed back now would get behind.
+    private func handBackExcluded(if isFollowed: @Sendable (TakingPlan) -> Bool) {
+        handBack { ledger.takeExcluded(plan.read { isFollowed($0) ? $0.admission : .all }) }
         // A probe that was handed back, because the worker was paused, proves nothing.
         if let probe = plan.read(\.breaker?.probe), !ledger.holds(probe) { probeEnded(probe, wasCalled: false) }
     }
