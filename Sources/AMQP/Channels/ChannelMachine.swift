@@ -23,7 +23,7 @@ struct ChannelMachine: Sendable {
         var kind: ReplyKind
         var listener: Listener
         var deadline: NIODeadline?
-        /// For basic.consume: the tag, to cancel the consumer that nobody waits for any more.
+        /// For basic.consume and basic.cancel: the consumer's tag, which the answer repeats.
         var consumerTag: String?
     }
 
@@ -97,8 +97,6 @@ struct ChannelMachine: Sendable {
     mutating func abandon(
         _ error: AMQPError, _ out: inout Output, where isGivenUp: (UInt64, NIODeadline?) -> Bool
     ) {
-        // The calls that undo those given up join the line, so not before all were looked at.
-        var unwanted: [String] = []
         var isUnwanted = false
         for index in calls.indices {
             guard case .waiting(let waiter) = calls[index].listener,
@@ -112,12 +110,12 @@ struct ChannelMachine: Sendable {
                 isOrphan = true
                 isUnwanted = true
             case .basicConsumeOK:
-                if let tag = calls[index].consumerTag { unwanted.append(tag) }
+                // It is cancelled when it has begun.
+                if let place = calls[index].consumerTag.flatMap({ consumerIndex($0) }) { consumers[place].queue = nil }
             default: break
             }
         }
         if isUnwanted { close(&out) }
-        for tag in unwanted { cancelUnwanted(tag, &out) }
         for waiter in confirms.abandon(where: { isGivenUp($0.id, $1) }) { out.complete(waiter, error) }
         for waiter in closeWaiters where isGivenUp(waiter.id, waiter.deadline) {
             out.effects.append(.closed(waiter.waiter, error))
@@ -133,13 +131,6 @@ struct ChannelMachine: Sendable {
             $0.isFirstOfItsCall
         }
         for waiter in waiters { out.complete(waiter, error) }
-    }
-
-    private mutating func cancelUnwanted(_ tag: String, _ out: inout Output) {
-        if let index = consumerIndex(tag) { consumers[index].queue = nil }
-        guard !isClosing else { return }
-        let call = Call(id: 0, kind: .basicCancelOK, listener: .silent)
-        self.call(.basicCancel(tag: tag), call, &out)
     }
 
     /// The earliest moment at which something here times out.
@@ -178,7 +169,7 @@ struct ChannelMachine: Sendable {
         case .basicDeliver(let info): try content.begin(.deliver(info))
         case .basicReturn(let info): try content.begin(.returned(info))
         case .basicGetOK(let info, _):
-            guard calls.first?.kind == .basicGet else { throw unexpected("basic.get-ok") }
+            guard answered(.basicGet, tag: nil) != nil else { throw unexpected("basic.get-ok") }
             try content.begin(.get(info))
         case .basicAck(let tag, let multiple): try confirm(tag, multiple, isAck: true, &out)
         case .basicNack(let tag, let multiple): try confirm(tag, multiple, isAck: false, &out)
@@ -243,11 +234,38 @@ struct ChannelMachine: Sendable {
             .protocolViolation, "the broker sent \(what) on channel \(number) where \(expected)", replyCode: 503)
     }
 
+    /// Which of the waiting calls an answer belongs to.
+    ///
+    /// Answers come in the order of the calls, but for those to basic.consume and basic.cancel: RabbitMQ has the queue
+    /// say them, so that what the channel itself answers overtakes them (a qos-ok was seen before the consume-ok that
+    /// was due). They name the consumer.
+    private func answered(_ kind: ReplyKind, tag: String?) -> CircularBuffer<Call>.Index? {
+        guard let tag else {
+            let next = calls.firstIndex { $0.consumerTag == nil }
+            return next.flatMap { calls[$0].kind == kind ? $0 : nil }
+        }
+        return calls.firstIndex { $0.kind == kind && $0.consumerTag == tag }
+    }
+
     private mutating func answer(_ reply: Reply, _ kind: ReplyKind, _ out: inout Output) throws(AMQPError) {
-        guard let call = calls.first, call.kind == kind else { throw unexpected(kind.rawValue) }
-        calls.removeFirst()
-        if case .tag(let tag) = reply, kind == .basicCancelOK { finishConsumer(tag, nil, &out) }
-        if case .waiting(let waiter) = call.listener { out.effects.append(.reply(waiter, .success(reply))) }
+        let tag: String? = if case .tag(let tag) = reply { tag } else { nil }
+        guard let place = answered(kind, tag: tag) else { throw unexpected(kind.rawValue) }
+        let call = calls.remove(at: place)
+        if let tag, kind == .basicCancelOK { finishConsumer(tag, nil, &out) }
+        switch call.listener {
+        case .waiting(let waiter): out.effects.append(.reply(waiter, .success(reply)))
+        case .abandoned: if let tag, kind == .basicConsumeOK { cancelUnwanted(tag, &out) }
+        case .silent: break
+        }
+    }
+
+    /// Ends a consumer that nobody waited for any more when it began.
+    ///
+    /// Not before it began: RabbitMQ confirms a consumer by a message from the channel to itself, and a cancel that
+    /// overtakes that makes the channel fail and the connection end (541; seen with 3.10).
+    private mutating func cancelUnwanted(_ tag: String, _ out: inout Output) {
+        guard !isClosing else { return }
+        call(.basicCancel(tag: tag), Call(id: 0, kind: .basicCancelOK, listener: .silent, consumerTag: tag), &out)
     }
 
     private mutating func confirm(
@@ -277,8 +295,10 @@ struct ChannelMachine: Sendable {
         case .get(let info):
             mostUnsettled = mostUnsettled.map { $0 + 1 }
             try note(info.deliveryTag)
-            let call = calls.removeFirst()
-            guard case .waiting(let waiter) = call.listener else { return release(info.deliveryTag, &out) }
+            guard let place = answered(.basicGet, tag: nil) else { throw unexpected("basic.get-ok") }
+            guard case .waiting(let waiter) = calls.remove(at: place).listener else {
+                return release(info.deliveryTag, &out)
+            }
             out.effects.append(.reply(waiter, .success(.message(message(info)))))
         case .returned(let info): returned(info, content, &out)
         }

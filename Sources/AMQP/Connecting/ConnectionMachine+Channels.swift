@@ -73,7 +73,9 @@ extension ConnectionMachine {
         _ waiter: Waiter<Result<Reply, AMQPError>>, deadline: NIODeadline, isCancelled: Bool
     ) {
         guard let index = admit(id, waiter, isCancelled) else { return }
-        let call = ChannelMachine.Call(id: callID, kind: kind, listener: .waiting(waiter), deadline: deadline)
+        let tag: String? = if case .basicCancel(let tag) = method { tag } else { nil }
+        let call = ChannelMachine.Call(
+            id: callID, kind: kind, listener: .waiting(waiter), deadline: deadline, consumerTag: tag)
         channels[index]?.call(method, call, &out)
         noteDeadline(deadline)
         wantWake()

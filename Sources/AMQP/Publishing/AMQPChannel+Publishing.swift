@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 
 extension AMQPChannel {
@@ -39,13 +40,16 @@ extension AMQPChannel {
         guard !messages.isEmpty else { return [] }
         let waiterID = WaiterID.next()
         let limit = deadline.map(NIODeadline.after)
-        return await withTaskCancellationHandler {
+        let outcomes = PublishBatch.Outcomes([])
+        await withTaskCancellationHandler {
             await withMessageContinuation { continuation in
-                send(messages, PublishBatch(count: messages.count, continuation: continuation), waiterID, limit)
+                let batch = PublishBatch(count: messages.count, outcomes: outcomes, continuation: continuation)
+                send(messages, batch, waiterID, limit)
             }
         } onCancel: {
             connection.core.cancelPublish(waiterID, on: id)
         }
+        return outcomes.withLockedValue { $0 }
     }
 
     private static let cancelled = AMQPError(.cancelled, "the task was cancelled; nothing was sent")

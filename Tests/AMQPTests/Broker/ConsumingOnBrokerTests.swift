@@ -217,25 +217,44 @@ import Testing
     }
 
     @Test func `calls of cancelled tasks leave no channel and no consumer behind`() async throws {
-        try await withConnection { connection in
-            let setup = try await connection.openChannel()
-            let queue = try await setup.declareTestQueue()
-            await withTaskGroup(of: Void.self) { group in
-                for _ in 0..<50 {
-                    group.addTask {
-                        _ = await failure {
-                            let channel = try await connection.openChannel(confirms: true)
-                            _ = try await channel.consume(queue, prefetch: 1)
+        for _ in 0..<10 {
+            try await withConnection { connection in
+                let setup = try await connection.openChannel()
+                let queue = try await setup.declareTestQueue()
+                await withTaskGroup(of: Void.self) { group in
+                    for _ in 0..<50 {
+                        group.addTask {
+                            _ = await failure {
+                                let channel = try await connection.openChannel(confirms: true)
+                                _ = try await channel.consume(queue, prefetch: 1)
+                            }
                         }
                     }
+                    group.cancelAll()
                 }
-                group.cancelAll()
+                try await eventually("only the first channel is left") {
+                    connection.core.read { $0.channels.filter { $0 != nil }.count } == 1
+                }
+                let state = try await setup.declareQueue(queue, durable: false, passive: true)
+                #expect(state.consumerCount == 0)
             }
-            try await eventually("only the first channel is left") {
-                connection.core.read { $0.channels.filter { $0 != nil }.count } == 1
+        }
+    }
+
+    @Test func `a consumer given up before it began ends without its connection`() async throws {
+        try await withConnection { connection in
+            let channel = try await connection.openChannel()
+            let queue = try await channel.declareTestQueue()
+            for _ in 0..<200 {
+                let consuming = Task { try await channel.consume(queue, prefetch: 1) }
+                await Task.yield()
+                consuming.cancel()
+                if case .success(let deliveries) = await consuming.result { await deliveries.cancel() }
             }
-            let state = try await setup.declareQueue(queue, durable: false, passive: true)
-            #expect(state.consumerCount == 0)
+            try await eventually("no consumer is left") {
+                try await channel.declareQueue(queue, durable: false, passive: true).consumerCount == 0
+            }
+            #expect(connection.isOpen)
         }
     }
 }

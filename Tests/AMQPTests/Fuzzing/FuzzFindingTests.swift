@@ -43,7 +43,7 @@ import Testing
         #expect(error?.replyCode == 503)
     }
 
-    /// Each consume that is given up puts a cancel into the line that is being looked through.
+    /// Each consume that is given up put a cancel into the line that was being looked through.
     @Test(arguments: [1, 3, 4, 40]) func `consumes whose deadlines pass together are all told, and cancelled`(
         count: Int
     ) throws {
@@ -63,6 +63,10 @@ import Testing
         _ = test.sent()
         test.advance(.seconds(2))
         #expect(replies.allSatisfy { $0.values.count == 1 && $0.values.first?.failure?.code == .timedOut })
+        for index in 0..<count {
+            test.receive(
+                BrokerBytes.method(1, 60, 11) + BrokerBytes.method(1, 60, 21, BrokerBytes.short("tag-\(index)")))
+        }
         #expect(test.sent().count { $0.method == [60, 30] } == count)
         #expect(!test.machine.isOver)
     }

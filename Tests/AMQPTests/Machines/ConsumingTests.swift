@@ -97,6 +97,45 @@ import Testing
         #expect(test.perform { $0.settle(1, .acknowledge, on: id) })
     }
 
+    @Test func `what the channel answers itself may come before a consume-ok, which the queue gives`() {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        let (_, first) = consume(&test, on: id, tag: "a")
+        let (_, second) = consume(&test, on: id, tag: "b")
+        let purged = test.call(.queuePurge("q"), .queuePurgeOK, on: id)
+        func tagged(_ method: UInt16, _ tag: String) -> [UInt8] {
+            BrokerBytes.method(1, 60, method, BrokerBytes.short(tag))
+        }
+        test.receive(BrokerBytes.method(1, 60, 11) + BrokerBytes.method(1, 60, 11) + tagged(21, "b"))
+        #expect(first.values.isEmpty)
+        #expect(second.values.count == 1)
+        test.receive(BrokerBytes.method(1, 50, 31, [0, 0, 0, 7]))
+        #expect(purged.values.count == 1)
+        test.receive(tagged(21, "a"))
+        #expect(first.values.count == 1)
+        let ends = ["a", "b"].map { test.call(.basicCancel(tag: $0), .basicCancelOK, on: id) }
+        test.receive(tagged(31, "b"))
+        #expect(ends.map(\.values.count) == [0, 1])
+        #expect(test.machine.channels[1]?.consumers.map(\.tag) == ["a"])
+        #expect(test.machine.isOpen(id))
+    }
+
+    @Test func `answers out of order, or of no call, end the connection`() {
+        for wrong in [
+            BrokerBytes.method(1, 60, 21, BrokerBytes.short("tag"))
+                + BrokerBytes.method(1, 60, 21, BrokerBytes.short("tag")),
+            BrokerBytes.method(1, 60, 21, BrokerBytes.short("other")),
+            BrokerBytes.method(1, 60, 31, BrokerBytes.short("tag")),
+            BrokerBytes.method(1, 50, 31, [0, 0, 0, 7]),
+        ] {
+            var test = MachineUnderTest.open()
+            let id = test.openChannel()
+            _ = consume(&test, on: id)
+            test.receive(wrong)
+            #expect(!test.machine.isOpen(id))
+        }
+    }
+
     @Test func `the broker's cancel ends the stream with an error after what has arrived`() async throws {
         var test = MachineUnderTest.open()
         let id = test.openChannel()
@@ -127,9 +166,10 @@ import Testing
         let (_, reply) = consume(&test, on: id, callID: 99)
         test.perform { $0.cancelCall(99, on: id.number) }
         #expect(reply.values.first?.failure?.code == .cancelled)
-        #expect(test.sent().map(\.method) == [[60, 10], [60, 20], [60, 30]])
+        // RabbitMQ's channel fails, and its connection with it, when a basic.cancel comes before its own consume-ok.
+        #expect(test.sent().map(\.method) == [[60, 10], [60, 20]])
         test.receive(consumeOK + BrokerBytes.deliver(1, tag: "tag", 1, body: [1]))
-        #expect(test.sent().map(\.method) == [[60, 120]])
+        #expect(test.sent().map(\.method) == [[60, 30], [60, 120]])
         test.receive(BrokerBytes.method(1, 60, 31, BrokerBytes.short("tag")))
         #expect(test.machine.channels[1]?.consumers.isEmpty == true)
     }
