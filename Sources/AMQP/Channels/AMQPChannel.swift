@@ -35,7 +35,7 @@ public final class AMQPChannel: Sendable {
         let waiterID = WaiterID.next()
         let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)
         _ = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 connection.core.perform { machine in
                     machine.closeChannel(
                         id, ChannelMachine.CloseWaiter(id: waiterID, waiter: .task(continuation), deadline: deadline))
@@ -53,7 +53,7 @@ public final class AMQPChannel: Sendable {
     public func waitUntilClosed() async -> AMQPError? {
         let waiterID = WaiterID.next()
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 let waiter = ChannelMachine.CloseWaiter(id: waiterID, waiter: .task(continuation))
                 connection.core.perform { $0.waitUntilClosed(id, waiter, isCancelled: Task.isCancelled) }
             }
@@ -79,7 +79,7 @@ public final class AMQPChannel: Sendable {
         let callID = WaiterID.next()
         let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 connection.core.perform { start(&$0, callID, .task(continuation), deadline, Task.isCancelled) }
             }
         } onCancel: {

@@ -89,7 +89,7 @@ public final class AMQPConnection: Sendable {
         let opened = NIOLockedValueBox<ChannelID?>(nil)
         let deadline = NIODeadline.after(core.configuration.rpcTimeout)
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 core.perform { machine in
                     // Asked under the lock, so that a cancellation either is seen here or finds the call.
                     let channel = machine.openChannel(
@@ -122,7 +122,7 @@ public final class AMQPConnection: Sendable {
     /// - Parameter deadline: how long to wait at most.
     public func close(deadline: Duration = .seconds(5)) async {
         _ = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 core.perform { machine in
                     let limit = Task.isCancelled ? min(deadline, Self.haste) : deadline
                     machine.close(.task(continuation), deadline: .after(limit))
@@ -141,7 +141,7 @@ public final class AMQPConnection: Sendable {
     public func waitUntilClosed() async -> AMQPError? {
         let id = WaiterID.next()
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 core.perform { $0.waitUntilClosed(id, .task(continuation), isCancelled: Task.isCancelled) }
             }
         } onCancel: {

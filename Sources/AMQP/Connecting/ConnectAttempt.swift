@@ -9,7 +9,7 @@ import NIOPosix
 ///                     └─ error, deadline, cancellation ──► settled, every socket closed
 final class ConnectAttempt: Sendable {
     private struct Pending {
-        let continuation: CheckedContinuation<Result<ConnectionCore, AMQPError>, Never>
+        let continuation: ValueContinuation<Result<ConnectionCore, AMQPError>>
         var deadline: Scheduled<Void>?
         var channels: [any Channel] = []
     }
@@ -44,7 +44,7 @@ final class ConnectAttempt: Sendable {
 
     func run() async throws(AMQPError) -> ConnectionCore {
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 let isCancelled = state.withLockedValue { state in
                     guard !Task.isCancelled else {
                         state = .settled

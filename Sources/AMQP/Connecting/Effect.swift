@@ -5,7 +5,7 @@ import NIOCore
 enum Effect: Sendable {
     case reply(Waiter<Result<Reply, AMQPError>>, Result<Reply, AMQPError>)
     case published(MessageContinuation<AMQPError?>, AMQPError?)
-    case batchPublished(MessageContinuation<Void>)
+    case batchPublished(MessageContinuation<[Result<Void, AMQPError>]>, [Result<Void, AMQPError>])
     case publishedClosure(@Sendable (AMQPError?) -> Void, AMQPError?)
     case closed(Waiter<AMQPError?>, AMQPError?)
     case opened(Waiter<Result<Void, AMQPError>>, Result<Void, AMQPError>)
@@ -41,7 +41,9 @@ struct Output: Sendable {
         case .task(let continuation): effects.append(.published(continuation, error))
         case .closure(let closure): effects.append(.publishedClosure(closure, error))
         case .batch(let batch, let index):
-            if let continuation = batch.resolve(index, error) { effects.append(.batchPublished(continuation)) }
+            if let (continuation, results) = batch.resolve(index, error) {
+                effects.append(.batchPublished(continuation, results))
+            }
         }
     }
 
@@ -66,7 +68,7 @@ extension Effect {
         switch self {
         case .reply(let waiter, let result): waiter.resume(result)
         case .published(let continuation, let error): continuation.resume(returning: error)
-        case .batchPublished(let continuation): continuation.resume()
+        case .batchPublished(let continuation, let results): continuation.resume(returning: results)
         case .publishedClosure(let closure, let error): closure(error)
         case .closed(let waiter, let error): waiter.resume(error)
         case .opened(let waiter, let result): waiter.resume(result)

@@ -1,12 +1,12 @@
 // What a task waits with for one message or confirm. The check that it is resumed once costs an allocation for each, so
 // debug builds do it, in which all tests run, and release builds do not.
 #if DEBUG
-    typealias MessageContinuation<Value> = CheckedContinuation<Value, Never>
+    typealias MessageContinuation = ValueContinuation
 
     func withMessageContinuation<Value: Sendable>(
         isolation: isolated (any Actor)? = #isolation, _ body: (MessageContinuation<Value>) -> Void
     ) async -> Value {
-        await withCheckedContinuation(isolation: isolation, body)
+        await withValueContinuation(isolation: isolation, body)
     }
 #else
     typealias MessageContinuation<Value> = UnsafeContinuation<Value, Never>

@@ -1,6 +1,6 @@
 /// Whoever waits for an outcome; resumed exactly once, never with a lock held.
 enum Waiter<Value: Sendable>: Sendable {
-    case task(CheckedContinuation<Value, Never>)
+    case task(ValueContinuation<Value>)
     case closure(@Sendable (Value) -> Void)
 
     func resume(_ value: sending Value) {

@@ -1,4 +1,3 @@
-import NIOConcurrencyHelpers
 import NIOCore
 
 extension AMQPChannel {
@@ -40,16 +39,13 @@ extension AMQPChannel {
         guard !messages.isEmpty else { return [] }
         let waiterID = WaiterID.next()
         let limit = deadline.map(NIODeadline.after)
-        let outcomes = PublishBatch.Outcomes([])
-        await withTaskCancellationHandler {
+        return await withTaskCancellationHandler {
             await withMessageContinuation { continuation in
-                let batch = PublishBatch(count: messages.count, outcomes: outcomes, continuation: continuation)
-                send(messages, batch, waiterID, limit)
+                send(messages, PublishBatch(count: messages.count, continuation: continuation), waiterID, limit)
             }
         } onCancel: {
             connection.core.cancelPublish(waiterID, on: id)
         }
-        return outcomes.withLockedValue { $0 }
     }
 
     private static let cancelled = AMQPError(.cancelled, "the task was cancelled; nothing was sent")

@@ -1,5 +1,3 @@
-import NIOConcurrencyHelpers
-
 /// Whoever waits for a publish: a task, one place of a batch, or a closure.
 struct PublishWaiter: Sendable {
     enum Target: Sendable {
@@ -23,33 +21,26 @@ struct PublishWaiter: Sendable {
 /// Sendable without a lock of its own: after `init` it is touched only through ``resolve(_:_:)``, and that only while
 /// the lock of the one connection that carries the batch is held.
 final class PublishBatch: @unchecked Sendable {
-    /// One outcome for each message, once the task is resumed.
-    ///
-    /// They go to the task by a lock and not with the continuation: when it is resumed before its task waits for it, the
-    /// runtime orders the two by means that the thread sanitizer does not see.
-    typealias Outcomes = NIOLockedValueBox<[Result<Void, AMQPError>]>
-
     private var failures: [Int: AMQPError] = [:]
     private var open: Int
     private let count: Int
-    private let outcomes: Outcomes
-    private let continuation: MessageContinuation<Void>
+    private let continuation: MessageContinuation<[Result<Void, AMQPError>]>
 
-    init(count: Int, outcomes: Outcomes, continuation: MessageContinuation<Void>) {
+    init(count: Int, continuation: MessageContinuation<[Result<Void, AMQPError>]>) {
         self.count = count
-        self.outcomes = outcomes
         self.continuation = continuation
         open = count
     }
 
-    /// Notes the outcome of one message; returns what to resume when it was the last.
-    func resolve(_ index: Int, _ error: AMQPError?) -> MessageContinuation<Void>? {
+    /// Notes the outcome of one message; returns what to resume the task with when it was the last.
+    func resolve(
+        _ index: Int, _ error: AMQPError?
+    ) -> (MessageContinuation<[Result<Void, AMQPError>]>, [Result<Void, AMQPError>])? {
         if let error { failures[index] = error }
         open -= 1
         guard open == 0 else { return nil }
         var results = [Result<Void, AMQPError>](repeating: .success(()), count: count)
         for (index, error) in failures { results[index] = .failure(error) }
-        outcomes.withLockedValue { $0 = results }
-        return continuation
+        return (continuation, results)
     }
 }

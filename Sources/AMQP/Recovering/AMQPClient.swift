@@ -203,7 +203,7 @@ public final class AMQPClient: Sendable {
         }
         defer { timer?.cancel() }
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 let known: Result<AMQPConnection, AMQPError>? = box.withLockedValue { state in
                     if let connection = state.connection { return connection }
                     if Task.isCancelled { return .failure(Self.cancelled) }

@@ -13,7 +13,7 @@ struct ClientState: Sendable {
 
     struct Waiting: Sendable {
         var id: UInt64
-        var continuation: CheckedContinuation<Result<AMQPConnection, AMQPError>, Never>
+        var continuation: ValueContinuation<Result<AMQPConnection, AMQPError>>
     }
 
     var phase = Phase.connecting(nil)

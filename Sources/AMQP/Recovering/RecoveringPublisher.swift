@@ -42,7 +42,7 @@ final class RecoveringPublisher: Sendable {
         let id = WaiterID.next()
         let limit = NIODeadline.after(deadline)
         let error: AMQPError? = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withValueContinuation { continuation in
                 let entry = Republishing.Entry(
                     id: id, message: message, deadline: limit, continuation: .task(continuation))
                 if let refusal = append(entry) { continuation.resume(returning: refusal) }
