@@ -85,6 +85,9 @@ struct StressQueues {
     private let connection: AMQPConnection
 
     static func declare(_ count: Int, at configuration: AMQPConfiguration) async throws -> StressQueues {
+        // Under a sanitizer on a busy machine, this process may not come to say that it lives.
+        var configuration = configuration
+        configuration.heartbeat = .seconds(60)
         let connection = try await AMQPConnection.connect(configuration, logger: AMQPStress.logger)
         let run = String(UInt32.random(in: 0...UInt32.max), radix: 36)
         let channel = try await connection.openChannel()
