@@ -12,6 +12,8 @@ final class ConnectAttempt: Sendable {
         let continuation: ValueContinuation<Result<ConnectionCore, AMQPError>>
         var deadline: Scheduled<Void>?
         var channels: [any Channel] = []
+        /// The connection that is being made, to tell how far it got.
+        var latest: ConnectionCore?
     }
 
     private enum State {
@@ -21,8 +23,6 @@ final class ConnectAttempt: Sendable {
     }
 
     private let state = NIOLockedValueBox(State.idle)
-    /// The connection that is being made, to tell how far it got.
-    private let latest = NIOLockedValueBox<ConnectionCore?>(nil)
     private let configuration: AMQPConfiguration
     /// With its port.
     private let host: AMQPConfiguration.Host
@@ -71,7 +71,6 @@ final class ConnectAttempt: Sendable {
         }
         guard let pending else { return }
         pending.deadline?.cancel()
-        latest.withLockedValue { $0 = nil }
         if case .failure = result {
             for channel in pending.channels { channel.close(promise: nil) }
         }
@@ -111,10 +110,11 @@ final class ConnectAttempt: Sendable {
     }
 
     private func giveUp() {
-        let isReached = state.withLockedValue { state in
-            if case .pending(let pending) = state { pending.channels.contains { $0.isActive } } else { false }
+        let (isReached, latest) = state.withLockedValue { state -> (Bool, ConnectionCore?) in
+            guard case .pending(let pending) = state else { return (false, nil) }
+            return (pending.channels.contains { $0.isActive }, pending.latest)
         }
-        let machine = latest.withLockedValue { $0 }?.read { $0.progress }
+        let machine = latest?.read { $0.progress }
         let progress = machine ?? (isReached ? "TLS did not finish" : "TCP did not connect")
         settle(
             .failure(
@@ -136,7 +136,8 @@ final class ConnectAttempt: Sendable {
             core.withLockedValue { $0 = made }
             // An address that refuses never tells the waiter, which holds what holds it.
             channel.closeFuture.whenComplete { _ in core.withLockedValue { $0 = nil } }
-            latest.withLockedValue { $0 = made }
+            // Not when nobody waits any more: then it would hold, and be held, for ever.
+            _ = note { $0.latest = made }
             if let tls { try channel.pipeline.syncOperations.addHandler(tls.handler(for: host)) }
             let handler = ConnectionHandler(core: made, host: host, tls: tls)
             made.attach(handler)
