@@ -101,7 +101,9 @@ public struct Host: Sendable {
         if let metrics { MetricsSystem.bootstrap(metrics) }
         // After the metrics, for the exporter counts what it sends.
         guard let tracing = settings.tracing else { return }
-        let exporter = OTLPExporter(settings: tracing, version: HarebellVersion.current, logger: logger)
+        let exporter = OTLPExporter(
+            settings: tracing, version: HarebellVersion.current, logger: logger,
+            flushLimit: min(OTLPExporter.defaultFlushLimit, settings.gracePeriod))
         InstrumentationSystem.bootstrap(HarebellTracer(sampler: tracing.sampler, queue: exporter.queue))
         self.exporter = exporter
     }

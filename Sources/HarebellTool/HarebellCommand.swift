@@ -22,6 +22,8 @@ struct HarebellCommand: AsyncParsableCommand {
               harebell publish loan.canceled --data @event.json
               harebell dlq list                  what failed, oldest first
               harebell dlq replay --all --service partner
+              harebell services pause email      and 'harebell services resume email'
+              harebell doctor                    what on the broker would lose messages
 
             A running 'harebell dev' in this directory is found by itself. Elsewhere set
             HAREBELL_URL (and HAREBELL_MANAGEMENT for rates, arguments and bindings).
@@ -33,6 +35,7 @@ struct HarebellCommand: AsyncParsableCommand {
         version: HarebellVersion.current,
         subcommands: [
             DevCommand.self, PublishCommand.self, QueuesCommand.self, TopologyCommand.self, DeadLetterCommand.self,
+            ServicesCommand.self, DoctorCommand.self,
         ])
 
     static func main() async {

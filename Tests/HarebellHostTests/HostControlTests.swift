@@ -15,6 +15,7 @@ import Testing
         init(_ service: ServiceName) { self.service = service }
 
         var state: WorkerState { heard.value.last == "drain" ? .draining : .running }
+        var messagesInHand: Int { heard.value.count }
         var prefetch: Int { heard.value.compactMap { Int($0) }.last ?? 20 }
         func pause() async { heard.update { $0.append("pause") } }
         func resume() async { heard.update { $0.append("resume") } }
@@ -32,6 +33,22 @@ import Testing
         _ = try await control.obey(.pause)
         _ = try await control.obey(.resume)
         for worker in workers { #expect(worker.heard.value == ["7", "pause", "resume"]) }
+    }
+
+    @Test func `a command for one service reaches no other, and one for nobody is refused`() async throws {
+        let workers = [Told("email"), Told("pdf")]
+        let control = HostControl(workers: workers)
+        #expect(try await control.obey(.pause, service: "pdf") == "pdf running, prefetch 20")
+        #expect(workers.map(\.heard.value) == [[], ["pause"]])
+        let error = await #expect(throws: StatusRoutes.NoSuchService.self) {
+            try await control.obey(.pause, service: "partner")
+        }
+        #expect(error?.description.contains("email, pdf") == true)
+        #expect(
+            control.services == [
+                ControlledService(name: "email", state: "running", inHand: 0, prefetch: 20),
+                ControlledService(name: "pdf", state: "running", inHand: 1, prefetch: 20),
+            ])
     }
 
     @Test func `a drain that takes long is answered in time`() async throws {

@@ -28,7 +28,9 @@ import Testing
         ["publish", "loan.created", "--data", "{}", "--count", "0"],
         ["publish", "loan.created", "--data", "{}", "--rate", "-1"],
         ["publish", "loan.created", "--data", "{}", "--count", "2", "--id", "x"], ["publish", "loan.created"],
-        ["queues", "list", "-o", "xml"],
+        ["queues", "list", "-o", "xml"], ["services", "pause"], ["services", "pause", "--all", "email"],
+        ["services", "prefetch", "email"], ["services", "prefetch", "0", "email"],
+        ["services", "prefetch", "65536", "--all"], ["services", "restart", "email"],
     ])
     func `a wrong command line is exit code 64`(arguments: [String]) {
         #expect(exitCode(arguments) == 64)
@@ -40,6 +42,9 @@ import Testing
         ["dlq", "replay", "--all", "--service", "partner", "--yes"], ["topology", "verify"],
         ["topology", "show", "--service", "audit", "--subscribes", "loan.paid-out"],
         ["publish", "loan.created", "-d", "@file", "--count", "5", "--rate", "2.5"],
+        ["services"], ["services", "list", "-o", "wide"], ["services", "pause", "email", "pdf"],
+        ["services", "drain", "--all", "--status-url", "http://127.0.0.1:1", "--status-url", "http://[::1]:2"],
+        ["services", "prefetch", "50", "email", "-o", "json"],
     ])
     func `a right command line is taken`(arguments: [String]) {
         #expect(exitCode(arguments) == nil)

@@ -6,6 +6,10 @@
 /// It acts on the whole service, for it acts on its queue, so it has to be asked for, with the name of the one thing that
 /// all handlers of the service need: one whose handlers depend on different things, or on nothing, would be stopped by a
 /// failure that is no outage. Handlers that depend on different things are different services.
+///
+/// With ``Counting/transient``, a service whose only message fails each time for its own reasons stays broken and probes
+/// it without end, for nothing tells that from an outage: <doc:Failures-and-retries> has the ways out, of which
+/// ``Counting/dependencyDown`` is the best where errors say what they are.
 public struct BreakerPolicy: Sendable, Hashable {
     /// Which failures say that the dependency may be down.
     public enum Counting: String, Sendable, Hashable, CaseIterable {

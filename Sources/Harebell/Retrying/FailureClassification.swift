@@ -73,22 +73,22 @@ public struct TransientError: FailureClassifying, CustomStringConvertible {
 
 /// What the handler depends on is down: a server that is not reached, a database that refuses everybody.
 public struct DependencyDownError: FailureClassifying, CustomStringConvertible {
-    /// What is wrong, in words.
-    public let message: String
-    /// When to try again, if the other side said so.
-    public let retryAfter: Duration?
-    /// The error behind it, if any.
-    public let underlying: (any Error)?
+    /// It says what a transient error says, and only what follows differs.
+    private let failure: TransientError
 
     /// Makes the error.
     public init(_ message: String, retryAfter: Duration? = nil, underlying: (any Error)? = nil) {
-        self.message = message
-        self.retryAfter = retryAfter
-        self.underlying = underlying
+        failure = TransientError(message, retryAfter: retryAfter, underlying: underlying)
     }
 
+    /// What is wrong, in words.
+    public var message: String { failure.message }
+    /// When to try again, if the other side said so.
+    public var retryAfter: Duration? { failure.retryAfter }
+    /// The error behind it, if any.
+    public var underlying: (any Error)? { failure.underlying }
     /// Always that the dependency is down.
     public var failureClassification: FailureClassification { .dependencyDown(retryAfter: retryAfter) }
     /// The message, and the error behind it.
-    public var description: String { underlying.map { "\(message): \($0)" } ?? message }
+    public var description: String { failure.description }
 }

@@ -6,6 +6,8 @@ public protocol ControllableService: Sendable {
     var state: WorkerState { get }
     /// How many messages are in its hands at a time.
     var prefetch: Int { get }
+    /// How many messages are in its hands now.
+    var messagesInHand: Int { get }
     /// Takes nothing until it is resumed.
     func pause() async
     /// Takes nothing, but finishes what is in hand.

@@ -56,6 +56,32 @@ extension PrivateBroker {
         try await manage(.DELETE, "/api/vhosts/\(percentEncoded(name))", accepting: 404)
     }
 
+    /// Sets a policy for the queues whose names match a pattern.
+    public func setPolicy(
+        _ name: String, pattern: String, limits: [String: Int], overflow: String? = nil, in virtualHost: String = "/"
+    ) async throws {
+        struct Policy: Encodable {
+            enum Value: Encodable {
+                case number(Int), text(String)
+
+                func encode(to encoder: any Encoder) throws {
+                    var container = encoder.singleValueContainer()
+                    switch self {
+                    case .number(let number): try container.encode(number)
+                    case .text(let text): try container.encode(text)
+                    }
+                }
+            }
+            let pattern: String
+            let definition: [String: Value]
+        }
+        var definition = limits.mapValues { Policy.Value.number($0) }
+        if let overflow { definition["overflow"] = .text(overflow) }
+        try await manage(
+            .PUT, "/api/policies/\(percentEncoded(virtualHost))/\(percentEncoded(name))",
+            Policy(pattern: pattern, definition: definition))
+    }
+
     /// Adds a user, or changes the password of one that exists, with permissions in one virtual host.
     public func addUser(
         _ name: String, password: String, virtualHost: String = "/", configure: String, write: String, read: String

@@ -42,6 +42,8 @@ public struct DevelopmentStatus: Codable, Sendable, Hashable {
         public let name: String
         /// Its process id; nil while it is down.
         public let processID: Int32?
+        /// Where it tells of itself and takes commands, `http://127.0.0.1:PORT`; nil until it has said so.
+        public let statusURL: String?
     }
 
     /// The services.

@@ -71,7 +71,7 @@ extension DevelopmentSystem {
     private func status(_ running: Running) -> DevelopmentStatus {
         DevelopmentStatus(
             services: running.supervisor.services.map {
-                .init(name: $0, processID: running.supervisor.processID(of: $0))
+                .init(name: $0, processID: running.supervisor.processID(of: $0), statusURL: statusURL(of: $0))
             },
             isBrokerRunning: running.broker.isRunning, partner: running.partner.statistics,
             mails: running.sink.messages.count, payoutURL: running.payoutURL, mailDirectory: running.sink.directory,

@@ -28,6 +28,8 @@ public final class DevelopmentSystem: Sendable {
     let logger: Logger
     private let broadcast = Broadcast<DevelopmentEvent>()
     private let state = Mutex<Running?>(nil)
+    /// Where the services that run tell of themselves; each start of a process has a port of its own.
+    private let statusURLs = Mutex<[String: String]>([:])
     /// One element for each start of the broker's process, for whoever waits for its end.
     private let (brokerStarts, brokerStarted) = AsyncStream.makeStream(of: Void.self)
 
@@ -72,6 +74,9 @@ public final class DevelopmentSystem: Sendable {
     public var payoutURL: String { get throws { try running.payoutURL } }
     /// The folder with the receipts.
     public var pdfDirectory: String { get throws { try running.pdfDirectory } }
+
+    /// Where a service tells of itself and takes commands; nil while it does not run, or has not said so yet.
+    func statusURL(of service: String) -> String? { statusURLs.withLock { $0[service] } }
 
     var running: Running {
         get throws {
@@ -192,6 +197,10 @@ public final class DevelopmentSystem: Sendable {
 
     private func report(_ event: ServiceEvent) {
         switch event {
+        case .started(let name, _), .exited(let name, _, _), .stopped(let name, _): forgetStatusURL(of: name)
+        case .line, .startFailed: break
+        }
+        switch event {
         case .started(let name, let processID): send(.serviceStarted(name: name, processID: processID))
         case .exited(let name, let status, let wait): send(.serviceExited(name: name, status, restartIn: wait))
         case .startFailed(let name, let reason, let wait):
@@ -200,7 +209,11 @@ public final class DevelopmentSystem: Sendable {
         case .line(let name, let text):
             let line = ServiceLogLine(text)
             send(.serviceLine(name: name, line))
-            if let meaning = line.event(service: name) { send(meaning) }
+            guard let meaning = line.event(service: name) else { return }
+            if case .serviceStatus(_, let url) = meaning { statusURLs.withLock { $0[name] = url } }
+            send(meaning)
         }
     }
+
+    private func forgetStatusURL(of service: String) { statusURLs.withLock { $0[service] = nil } }
 }

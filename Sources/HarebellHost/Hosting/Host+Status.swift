@@ -18,7 +18,10 @@ extension Host {
                     return metrics.text(format)
                 },
                 live: { await health.live() }, ready: { await health.ready() }, started: { await health.started() })
-            if !control.workers.isEmpty { routes.control = { try await control.obey($0) } }
+            if !control.workers.isEmpty {
+                routes.control = { try await control.obey($0, service: $1) }
+                routes.services = { control.services }
+            }
             observers.append(
                 StatusServer(host: settings.status.host, port: port, routes: routes, logger: logger))
         }

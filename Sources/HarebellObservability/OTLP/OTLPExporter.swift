@@ -2,18 +2,22 @@ import Curl
 public import Logging
 import Metrics
 public import ServiceLifecycle
+import Synchronization
 
 /// Sends ended spans to a collector by OTLP over HTTP, as binary protobuf.
 ///
 /// Spans go out in batches, when one is full or ``OTLPSettings/delay`` has passed. A collector that is away or busy is
 /// tried again with growing pauses, or after the time it asks for; meanwhile new spans wait in ``queue``, and what does not
-/// fit there is dropped and counted (`harebell_traces_spans_dropped_total`). At shutdown what is left goes out within
-/// ``flushLimit``, after what is under way. The application never waits for any of this.
+/// fit there is dropped and counted (`harebell_traces_spans_dropped_total`). The application never waits for any of this,
+/// and its shutdown for no longer than ``flushLimit``: what is under way then and what is left go out within it, all in
+/// all, and what does not is counted as dropped, even when the collector has taken the connection and never answers.
 public struct OTLPExporter: Service {
     /// Where a tracer puts its spans.
     public let queue: SpanQueue
     /// How long the shutdown may be held up.
-    public static let flushLimit: Duration = .seconds(5)
+    public let flushLimit: Duration
+    /// How long it may be held up unless said otherwise.
+    public static let defaultFlushLimit: Duration = .seconds(2)
 
     private let settings: OTLPSettings
     private let version: String
@@ -25,7 +29,10 @@ public struct OTLPExporter: Service {
     private static let maximumTries = 6
 
     /// An exporter that sends nothing before it runs.
-    public init(settings: OTLPSettings, version: String, logger: Logger) {
+    public init(
+        settings: OTLPSettings, version: String, logger: Logger, flushLimit: Duration = Self.defaultFlushLimit
+    ) {
+        self.flushLimit = flushLimit
         self.settings = settings
         self.version = version
         self.logger = logger
@@ -39,21 +46,27 @@ public struct OTLPExporter: Service {
                 timeout: settings.timeout, certificateAuthorityFile: settings.certificateFile,
                 userAgent: "harebell/\(version)", isTraced: false))
         logger.info("traces are exported", metadata: ["endpoint": "\(settings.endpoint)"])
+        // From the moment of the shutdown on, so that what is under way then counts too.
+        let limit = Mutex<ContinuousClock.Instant?>(nil)
         await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                // Between two full batches, the clock says when it is time.
-                group.addTask {
-                    while (try? await Task.sleep(for: settings.delay)) != nil { queue.wake() }
+            await withTaskCancellationHandler {
+                await withDiscardingTaskGroup { group in
+                    // Between two full batches, the clock says when it is time.
+                    group.addTask {
+                        while (try? await Task.sleep(for: settings.delay)) != nil { queue.wake() }
+                    }
+                    for await _ in queue.wakeUps {
+                        while !Task.isCancelled, await exportBatch(client, until: nil) {}
+                    }
+                    group.cancelAll()
                 }
-                for await _ in queue.wakeUps {
-                    while !Task.isCancelled, await exportBatch(client, until: nil) {}
-                }
-                group.cancelAll()
+            } onCancel: {
+                limit.withLock { $0 = .now + flushLimit }
             }
         }
+        let end = limit.withLock { $0 } ?? .now + flushLimit
         // The end must come in a cancelled task too, so it has one of its own; it is waited for right here.
         await Task {
-            let end = ContinuousClock.now + Self.flushLimit
             while ContinuousClock.now < end, await exportBatch(client, until: end) {}
             let left = queue.count
             if left > 0 {
@@ -72,7 +85,7 @@ public struct OTLPExporter: Service {
         var pause: Duration = .seconds(1)
         for attempt in 1...Self.maximumTries {
             let left = end.map { ContinuousClock.now.duration(to: $0) } ?? settings.timeout
-            guard left > .zero else { break }
+            guard left > .milliseconds(10) else { break }
             switch await send(body, client, timeout: min(settings.timeout, left)) {
             case .taken(let rejected):
                 exported.increment(by: max(0, spans.count - rejected))
@@ -115,8 +128,8 @@ public struct OTLPExporter: Service {
         fields["Content-Type"] = "application/x-protobuf"
         let request = HTTPRequest(
             method: "POST", url: settings.endpoint, fields: fields, body: body, timeout: timeout)
-        // A shutdown does not cut off what is under way, or the collector would get it twice: it has a task of its own, which
-        // is waited for right here, at most for its timeout.
+        // A shutdown does not cut off at once what is under way, or the collector would get it twice: it has a task of its
+        // own, which is waited for right here, at most for its timeout or until the shutdown has no more time.
         let sending = Task { () async -> Result<HTTPResponse, CurlError> in
             do throws(CurlError) {
                 return .success(try await client.send(request))
@@ -124,9 +137,21 @@ public struct OTLPExporter: Service {
                 return .failure(error)
             }
         }
+        let cutOff = Mutex<Task<Void, Never>?>(nil)
+        let result = await withTaskCancellationHandler {
+            await sending.value
+        } onCancel: {
+            let task = Task {
+                if (try? await Task.sleep(for: flushLimit)) != nil { sending.cancel() }
+            }
+            cutOff.withLock { $0 = task }
+        }
+        cutOff.withLock { $0 }?.cancel()
         let response: HTTPResponse
-        switch await sending.value {
+        switch result {
         case .success(let answer): response = answer
+        case .failure(let error) where error.code == .cancelled:
+            return .later("the shutdown has no more time for it", nil)
         case .failure(let error): return error.isRetriable ? .later("\(error)", nil) : .refused("\(error)")
         }
         switch response.status {

@@ -15,6 +15,17 @@ public struct StatusRoutes: Sendable {
         case prefetch(Int)
     }
 
+    /// The process has no service of that name.
+    public struct NoSuchService: Error, CustomStringConvertible {
+        /// Who was asked for, and who is here.
+        public let description: String
+
+        /// Says who was asked for, and who is here.
+        public init(_ name: String, known: [String]) {
+            description = "no service '\(name)' works in this process; it has \(known.joined(separator: ", "))"
+        }
+    }
+
     /// The metrics as text; the argument says whether OpenMetrics was asked for.
     public var metrics: @Sendable (PrometheusMetrics.Format) async -> String
     /// Whether the process makes progress.
@@ -23,8 +34,11 @@ public struct StatusRoutes: Sendable {
     public var ready: @Sendable () async -> StatusReport
     /// Whether it has begun to work.
     public var started: @Sendable () async -> StatusReport
-    /// Does a command and says in a few words what the process is doing then; throws what was wrong with it.
-    public var control: (@Sendable (Command) async throws -> String)?
+    /// Does a command, for one service of the process or for all of them (nil), and says in a few words what they are
+    /// doing then; throws ``NoSuchService``, or what else was wrong with it.
+    public var control: (@Sendable (Command, _ service: String?) async throws -> String)?
+    /// The services that ``control`` is about.
+    public var services: @Sendable () async -> [ControlledService] = { [] }
     /// Whether the server can be reached from this machine only, so that whoever asks by another name is a trick.
     public var isLoopbackOnly = true
 
@@ -33,7 +47,7 @@ public struct StatusRoutes: Sendable {
         metrics: @escaping @Sendable (PrometheusMetrics.Format) async -> String,
         live: @escaping @Sendable () async -> StatusReport, ready: @escaping @Sendable () async -> StatusReport,
         started: @escaping @Sendable () async -> StatusReport,
-        control: (@Sendable (Command) async throws -> String)? = nil
+        control: (@Sendable (Command, _ service: String?) async throws -> String)? = nil
     ) {
         self.metrics = metrics
         self.live = live
@@ -47,6 +61,7 @@ public struct StatusRoutes: Sendable {
         if isLoopbackOnly, !request.isForThisMachine {
             return .problem(403, "ask for 127.0.0.1, [::1] or localhost")
         }
+        if let path = ControlPath(request.path) { return await control(request, path) }
         switch request.path {
         case "/metrics":
             return await reading(request) {
@@ -57,14 +72,6 @@ public struct StatusRoutes: Sendable {
         case "/livez": return await reading(request) { await live().response }
         case "/readyz": return await reading(request) { await ready().response }
         case "/startupz": return await reading(request) { await started().response }
-        case "/control/pause": return await control(request, "POST") { .pause }
-        case "/control/resume": return await control(request, "POST") { .resume }
-        case "/control/drain": return await control(request, "POST") { .drain }
-        case "/control/prefetch":
-            return await control(request, "PUT") {
-                let text = String(decoding: request.body, as: UTF8.self)
-                return Int(text.filter { !$0.isWhitespace }).flatMap { (1...65_535).contains($0) ? .prefetch($0) : nil }
-            }
         default:
             return .problem(404, "there are /metrics, /livez, /readyz, /startupz and /control/…")
         }
@@ -79,23 +86,29 @@ public struct StatusRoutes: Sendable {
         return await answer()
     }
 
-    private func control(
-        _ request: StatusRequest, _ method: String, _ command: () -> Command?
-    ) async -> StatusResponse {
-        guard let control else { return .problem(404, "this process has nothing to control") }
+    private func control(_ request: StatusRequest, _ path: ControlPath) async -> StatusResponse {
         guard request.isLocal, request.isForThisMachine else {
             return .problem(403, "control is for this machine only, by the name 127.0.0.1, [::1] or localhost")
         }
-        guard request.method == method else {
-            return .problem(405, "\(request.path) takes \(method)", allow: method)
-        }
-        guard let command = command() else {
-            return .problem(400, "the body must be a whole number from 1 to 65535")
-        }
-        do {
-            return StatusReport([.init(name: "worker", state: try await control(command), isOK: true)]).response
-        } catch {
-            return .problem(409, "\(error)")
+        switch path.verb {
+        case .list:
+            return await reading(request) { ControlledService.response(await services()) }
+        case .command(let verb):
+            guard let control else { return .problem(404, "this process has nothing to control") }
+            guard request.method == verb.method else {
+                return .problem(405, "\(request.path) takes \(verb.method)", allow: verb.method)
+            }
+            guard let command = verb.command(body: request.body) else {
+                return .problem(400, "the body must be a whole number from 1 to 65535")
+            }
+            do {
+                let state = try await control(command, path.service)
+                return StatusReport([.init(name: "worker", state: state, isOK: true)]).response
+            } catch let error as NoSuchService {
+                return .problem(404, error.description)
+            } catch {
+                return .problem(409, "\(error)")
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ public struct QueueStatus: Sendable, Encodable {
     public let deliveryLimit: Int?
     /// The policy that applies.
     public let policy: String?
+    /// How much may be in it, and what happens to what is too much; nil without a limit.
+    public let lengthLimit: LengthLimit?
     /// The state in the broker's words.
     public let state: String?
 
@@ -49,6 +51,7 @@ extension QueueStatus {
         deadLetterExchange = report.arguments.values["x-dead-letter-exchange"]?.text
         deliveryLimit = report.arguments.values["x-delivery-limit"]?.integer
         policy = report.policy
+        lengthLimit = LengthLimit(report)
         state = report.state
     }
 }

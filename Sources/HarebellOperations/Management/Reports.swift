@@ -22,6 +22,9 @@ struct QueueReport: Decodable {
     let message_bytes: Int?
     let message_stats: Statistics?
     let policy: String?
+    let operator_policy: String?
+    /// What policies and operator policies come to together.
+    let effective_policy_definition: ArgumentsReport?
     let arguments: ArgumentsReport
 }
 

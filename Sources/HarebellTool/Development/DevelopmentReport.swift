@@ -93,6 +93,7 @@ final class DevelopmentReport: Sendable {
             Try, from another terminal in this directory:
               harebell queues list --watch            every queue, live
               harebell dlq list                       what failed; then 'dlq show ID' and 'dlq replay ID'
+              harebell services pause email           mails wait; 'harebell services resume email'
               harebell dev partner fail 20s           the partner is down, the others carry on
               harebell dev broker kill                and 'harebell dev broker start'
               curl -s \(payoutURL)/loans -H 'Content-Type: application/json' \\

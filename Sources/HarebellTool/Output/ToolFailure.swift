@@ -20,6 +20,10 @@ struct ToolFailure {
                 ExitStatus.of(error))
         case let error as OperationError:
             self.init(ToolError("\(error)", advice: Self.advice(error)).description, Self.code(error))
+        case let error as StatusPortError:
+            self.init(
+                ToolError(SafeText.line(error.description, limit: 1_000)).description,
+                error.code == .invalidAddress ? ExitStatus.usage : ExitStatus.unreachable)
         case let error as SettingsProblems:
             self.init(
                 error.problems.map { "✘ \(SafeText.line($0, limit: 1_000))" }.joined(separator: "\n"), ExitStatus.usage)

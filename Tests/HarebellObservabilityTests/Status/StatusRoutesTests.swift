@@ -6,7 +6,10 @@ import Testing
     private struct Refused: Error, CustomStringConvertible { let description = "it is stopping" }
 
     private func routes(
-        isReady: Bool = true, control: (@Sendable (StatusRoutes.Command) async throws -> String)? = { "\($0)" }
+        isReady: Bool = true,
+        control: (@Sendable (StatusRoutes.Command, String?) async throws -> String)? = { command, service in
+            service.map { "\($0): \(command)" } ?? "\(command)"
+        }
     ) -> StatusRoutes {
         let ok = StatusReport([.init(name: "worker email", state: "running", isOK: true)])
         let failing = StatusReport([
@@ -61,19 +64,65 @@ import Testing
         }
     }
 
+    @Test func `commands reach one service of the process`() async {
+        for (method, path, body, expected) in [
+            ("POST", "/control/services/email/pause", "", "email: pause"),
+            ("POST", "/control/services/email/drain", "", "email: drain"),
+            ("PUT", "/control/services/pdf/prefetch", "7", "pdf: prefetch(7)"),
+        ] {
+            let response = await routes().answer(request(method, path, body: body))
+            #expect(response.status == 200)
+            #expect(response.body.contains("\"worker\":\"\(expected)\""))
+        }
+        let unknown = routes { _, service in throw StatusRoutes.NoSuchService(service ?? "", known: ["email", "pdf"]) }
+        let response = await unknown.answer(request("POST", "/control/services/emial/pause"))
+        #expect(response.status == 404)
+        #expect(response.body.contains("no service 'emial' works in this process; it has email, pdf"))
+    }
+
+    @Test func `the services are listed, for this machine only`() async {
+        var routes = routes()
+        routes.services = {
+            [
+                ControlledService(name: "email", state: "running", inHand: 3, prefetch: 20),
+                ControlledService(name: "p\"df", state: "paused", inHand: 0, prefetch: 1),
+            ]
+        }
+        let response = await routes.answer(request("GET", "/control/services"))
+        #expect(response.status == 200)
+        #expect(
+            response.body
+                == #"{"services":[{"service":"email","state":"running","in_hand":3,"prefetch":20},"#
+                + #"{"service":"p\"df","state":"paused","in_hand":0,"prefetch":1}]}"# + "\n")
+        #expect(await routes.answer(request("POST", "/control/services")).status == 405)
+        #expect(await routes.answer(request("GET", "/control/services", isLocal: false)).status == 403)
+    }
+
+    @Test(arguments: [
+        "/control", "/control/", "/control/stop", "/control/services/", "/control/services/email",
+        "/control/services//pause", "/control/services/email/stop", "/control/services/email/pause/now",
+        "/Control/pause",
+    ])
+    func `nothing else is a control path`(path: String) async {
+        #expect(ControlPath(path) == nil)
+        #expect(await routes().answer(request("POST", path)).status == 404)
+    }
+
     @Test(arguments: ["", "0", "-1", "65536", "many", "1e3", "99999999999999999999"])
     func `a prefetch that is none is refused`(body: String) async {
         #expect(await routes().answer(request("PUT", "/control/prefetch", body: body)).status == 400)
     }
 
     @Test func `a command that is refused says why`() async {
-        let response = await routes { _ in throw Refused() }.answer(request("POST", "/control/pause"))
+        let response = await routes { _, _ in throw Refused() }.answer(request("POST", "/control/pause"))
         #expect(response.status == 409)
         #expect(response.body.contains("it is stopping"))
     }
 
     @Test func `without anything to control there is no control`() async {
         #expect(await routes(control: nil).answer(request("POST", "/control/pause")).status == 404)
+        let list = await routes(control: nil).answer(request("GET", "/control/services"))
+        #expect(list.status == 200 && list.body == "{\"services\":[]}\n")
     }
 
     @Test(arguments: ["evil.example", "evil.example:9000", "127.0.0.1.evil.example", "127.0.0.1, evil.example", "[::1"])

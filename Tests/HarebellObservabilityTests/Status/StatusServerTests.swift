@@ -12,7 +12,7 @@ import Testing
         let ok = StatusReport([.init(name: "part", state: "fine", isOK: true)])
         let port = Observed<Int?>(nil)
         let routes = StatusRoutes(metrics: { _ in "a_total 1\n" }, live: { ok }, ready: { ok }, started: { ok }) {
-            "\($0)"
+            command, _ in "\(command)"
         }
         let server = StatusServer(
             port: 0, routes: routes, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

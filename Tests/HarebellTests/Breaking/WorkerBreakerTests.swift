@@ -127,6 +127,45 @@ private struct Dependency: Sendable {
         #expect(bench.acknowledged.count == 40)
     }
 
+    @Test func `the only message of a service is probed without end, or until it is too old`() async throws {
+        var bench = bench(retry: RetryPolicy(immediate: [], delayed: [.seconds(1)]), failures: 2)
+        bench.configuration.maximumAge = .seconds(3_600)
+        let calls = Observed(0)
+        try bench.send(Ping(number: 0))
+        let worker = bench.worker {
+            Subscription(to: Ping.self) { _, _ in
+                calls.update { $0 += 1 }
+                throw Boom()
+            }
+        }
+        try await worker.running {
+            for _ in 0..<400 where bench.deadLetters.isEmpty {
+                try await bench.settled()
+                bench.clock.advance(by: .seconds(30))
+            }
+            try await bench.settled()
+        }
+        // Two attempts is all that the policy has: the breaker spares each probe.
+        #expect(calls.value > 5, "\(calls.value) calls")
+        #expect(bench.deadLetters.map(\.reason) == [.expired])
+    }
+
+    @Test func `the only message of a service is given up where only outages count`() async throws {
+        var bench = bench(retry: RetryPolicy(immediate: [], delayed: [.seconds(1)]))
+        bench.configuration.breaker = BreakerPolicy("partner", consecutiveFailures: 1, counting: .dependencyDown)
+        try bench.send(Ping(number: 0))
+        let worker = bench.worker { Subscription(to: Ping.self) { _, _ in throw Boom() } }
+        try await worker.running {
+            for _ in 0..<20 where bench.deadLetters.isEmpty {
+                try await bench.settled()
+                bench.clock.advance(by: .seconds(2))
+            }
+            try await bench.settled()
+        }
+        #expect(bench.deadLetters.map(\.reason) == [.exhausted])
+        #expect(bench.deadLetters.first?.record.attempts == 2)
+    }
+
     @Test func `poison is no probe, and a permanent failure proves nothing`() async throws {
         // What failed must not come back in between: it would come before what waits in the queue.
         let bench = bench(skipsSleeps: false, retry: RetryPolicy(delayed: [.seconds(10)]), prefetch: 1)

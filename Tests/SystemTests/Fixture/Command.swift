@@ -17,13 +17,13 @@ struct Command: Sendable {
     /// Runs a program and waits for its end.
     static func run(
         _ path: String, _ arguments: [String], environment: [String: String] = [:],
-        within limit: Duration = .seconds(90)
+        in folder: String? = nil, within limit: Duration = .seconds(90)
     ) async throws -> Command {
         try await withTemporaryDirectory { directory in
             let file = directory + "/output"
             let process = try ChildProcess.start(
                 path, arguments: arguments, environment: currentEnvironment().merging(environment) { $1 },
-                directory: directory, output: .file(file))
+                directory: folder ?? directory, output: .file(file))
             let status = await process.waitForExit(within: limit)
             if status == nil { await process.terminate(grace: .zero) }
             return Command(status: status, output: contents(of: file))
@@ -43,8 +43,8 @@ extension RunningSystem {
         }
     }
 
-    /// Runs the real `harebell` as an operator would.
-    func harebell(_ arguments: String...) async throws -> Command {
-        try await Command.run(ownFolder() + "/harebell", arguments, environment: operatorEnvironment)
+    /// Runs the real `harebell` as an operator would; in a folder of its own, unless one is named.
+    func harebell(_ arguments: String..., in folder: String? = nil) async throws -> Command {
+        try await Command.run(ownFolder() + "/harebell", arguments, environment: operatorEnvironment, in: folder)
     }
 }

@@ -1,0 +1,61 @@
+import ArgumentParser
+import HarebellOperations
+
+/// `harebell doctor`.
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "What on the broker would lose messages or hold services up, and what to do about it.",
+        discussion: """
+            Looks for length limits, from policies or arguments, on the queues of services.
+            Unless overflow is reject-publish, the broker drops the oldest messages of a full
+            queue without a trace, dead letters too. Needs the management API, whose
+            picture of policies may be some seconds old; changes nothing.
+
+            Exit code 1 when messages would be lost; with --strict for a warning too.
+
+            Examples:
+              harebell doctor
+              harebell doctor --strict -o json
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+    @Flag(help: "Exit code 1 for a warning too.")
+    var strict = false
+
+    func run() async throws {
+        guard let management = try await connection.target().management else {
+            throw ToolError(
+                "Policies and arguments can only be read through the management API.",
+                advice: "Set HAREBELL_MANAGEMENT=https://host:15672, or pass --management.", exitCode: ExitStatus.usage)
+        }
+        let queues = try await management.queues()
+        let findings = Finding.lengthLimits(of: queues)
+        if [.table, .wide].contains(output.output) {
+            for line in Self.lines(findings) { Terminal.out(line) }
+            Terminal.note(Self.summary(findings, queues: queues.count))
+        } else {
+            try output.print(findings, name: \.queue) { _ in Table([]) }
+        }
+        if findings.contains(where: { $0.severity == .failed || strict }) { throw ExitStatus.failed }
+    }
+
+    /// What is wrong and, below it, what to do.
+    static func lines(_ findings: [Finding]) -> [String] {
+        findings.flatMap { finding in
+            [
+                "\(finding.severity == .failed ? "✘" : "!") \(SafeText.line(finding.queue)): "
+                    + SafeText.line(finding.problem, limit: 1_000),
+                "  \(SafeText.line(finding.advice, limit: 1_000))",
+            ]
+        }
+    }
+
+    static func summary(_ findings: [Finding], queues: Int) -> String {
+        let failed = findings.count { $0.severity == .failed }
+        guard !findings.isEmpty else { return "✔ no queue of a service has a length limit (\(queues) queues)" }
+        let warnings = findings.count - failed
+        return "\(failed) failed, \(warnings) \(warnings == 1 ? "warning" : "warnings")"
+    }
+}

@@ -1,0 +1,102 @@
+import AMQP
+import Foundation
+import Harebell
+import HarebellDevelopment
+import HarebellRabbitMQ
+import TestSupport
+import Testing
+
+@testable import HarebellOperations
+@testable import HarebellTool
+
+@Suite(.timeLimit(.minutes(2))) struct `The doctor` {
+    private func queue(
+        _ name: String, _ arguments: String = "{}", policy: String? = nil, definition: String = "{}"
+    ) throws -> QueueStatus {
+        let text = """
+            {"name":"\(name)","type":"quorum","durable":true,"arguments":\(arguments),\
+            "policy":\(policy.map { "\"\($0)\"" } ?? "null"),"effective_policy_definition":\(definition)}
+            """
+        return QueueStatus(try JSONDecoder().decode(QueueReport.self, from: Data(text.utf8)))
+    }
+
+    private func findings(_ queue: QueueStatus) throws -> [Finding] {
+        Finding.lengthLimits(of: [queue, try self.queue("email.dead"), try self.queue("other")])
+    }
+
+    @Test(arguments: ["email", "email.due", "email.retry.5s"])
+    func `a limit that drops the oldest messages of a service is a failure`(name: String) throws {
+        let finding = try #require(
+            findings(queue(name, policy: "short", definition: #"{"max-length":1000,"max-length-bytes":4096}"#)).first)
+        #expect(finding.severity == .failed && finding.queue == name)
+        for word in ["policy 'short' sets max-length 1000, max-length-bytes 4096", "drop-head", "oldest messages"] {
+            #expect(finding.problem.contains(word), "\(word) in \(finding.problem)")
+        }
+        #expect(finding.advice.contains("reject-publish"))
+    }
+
+    @Test func `dead letters that would be dropped are called so`() throws {
+        let letters = try queue("email.dead", #"{"x-max-length":5}"#)
+        let finding = try #require(Finding.lengthLimits(of: [letters]).first)
+        #expect(finding.severity == .failed)
+        #expect(finding.problem.contains("its arguments set max-length 5") && finding.problem.contains("dead letters"))
+        let refused = try queue("email.dead", policy: "p", definition: #"{"max-length":5,"overflow":"reject-publish"}"#)
+        #expect(Finding.lengthLimits(of: [refused]).map(\.severity) == [.warning])
+    }
+
+    @Test func `a queue's own overflow counts before the policy's, and of two limits the smaller`() throws {
+        let own = #"{"x-overflow":"reject-publish","x-max-length":7}"#
+        let limit = try #require(
+            queue("email", own, policy: "p", definition: #"{"max-length":9,"overflow":"drop-head"}"#).lengthLimit)
+        #expect(limit.messages == 7 && limit.overflow == "reject-publish" && limit.setBy == "its arguments")
+        let finding = try #require(findings(queue("email", own)).first)
+        #expect(finding.severity == .warning)
+        #expect(finding.problem.contains("every subscriber"))
+    }
+
+    @Test func `queues of others, the unrouted events and queues without a limit are left alone`() throws {
+        let limit = #"{"x-max-length":100000}"#
+        for name in ["unrouted", "other", "email.archive", "emails", "my.email.dead"] {
+            #expect(try findings(queue(name, limit)).isEmpty, "\(name)")
+        }
+        #expect(try findings(queue("email", definition: "[]")).isEmpty)
+    }
+
+    @Test func `what it says is one line each, whatever the broker says`() throws {
+        let queue = try queue("email", policy: #"\u001b[2J"#, definition: #"{"max-length":1}"#)
+        let lines = DoctorCommand.lines(try findings(queue))
+        #expect(lines.count == 2 && lines[0].hasPrefix("✘ email: policy '\\u{1b}[2J' sets max-length 1"))
+        #expect(DoctorCommand.summary(try findings(queue), queues: 3) == "1 failed, 0 warnings")
+        #expect(DoctorCommand.summary([], queues: 3).hasPrefix("✔"))
+    }
+
+    @Test func `a policy on a real broker is found, with the queue it is on`() async throws {
+        try await withVirtualHost { host, url in
+            let configuration = try AMQPConfiguration(uri: url)
+            let connection = try await AMQPConnection.connect(configuration, logger: quietLogger)
+            try await Topology.service("partner", subscribes: ["loan.created"]).apply(
+                on: connection, logger: quietLogger)
+            await connection.close()
+            let management = try ManagementAPI(
+                url: try #require(host.broker.managementURL), credentials: configuration.credentials,
+                virtualHost: configuration.virtualHost)
+            #expect(Finding.lengthLimits(of: try await management.queues()).isEmpty)
+
+            try await host.broker.setPolicy("short", pattern: "\\.dead$", limits: ["max-length": 10], in: host.name)
+            // The broker collects what its management API says.
+            let finding = try await eventualValue("the finding", within: .seconds(30)) {
+                Finding.lengthLimits(of: try await management.queues()).first
+            }
+            #expect(finding.queue == "partner.dead" && finding.severity == .failed, "\(finding)")
+            #expect(finding.problem.contains("policy 'short' sets max-length 10 with overflow drop-head"), "\(finding)")
+
+            try await host.broker.setPolicy(
+                "short", pattern: "^partner$", limits: ["max-length-bytes": 4_096], overflow: "reject-publish",
+                in: host.name)
+            try await eventually("the other finding", within: .seconds(30)) {
+                let findings = Finding.lengthLimits(of: try await management.queues())
+                return findings.map(\.queue) == ["partner"] && findings.first?.severity == .warning
+            }
+        }
+    }
+}
