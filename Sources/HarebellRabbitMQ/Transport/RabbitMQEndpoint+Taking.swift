@@ -16,6 +16,8 @@ import Logging
 /// none that nobody asked for. A changed order ends whatever way it is, before the next begins.
 extension RabbitMQEndpoint {
     private var suspicion: Suspicion { transport.suspicion }
+    /// How many deliveries are read before the worker hears of them: few, or the first would wait for the last.
+    private static var handedOutTogether: Int { 32 }
     /// How long an empty queue is left alone when a single message is wanted.
     private var pollInterval: Duration { .milliseconds(250) }
 
@@ -49,7 +51,7 @@ extension RabbitMQEndpoint {
     }
 
     private func end() {
-        output.finish()
+        deliveries.finish()
         state.change { $0.inForce = .max }
     }
 
@@ -173,18 +175,26 @@ extension RabbitMQEndpoint {
         var handedBack: [Unsettled] = []
         await withDiscardingTaskGroup { timers in
             do {
-                for try await delivery in source {
-                    let entry = read(delivery)
-                    if suspicion.suspects(deliveryCount: entry.deliveryCount) { await endTakingMany() }
-                    if state.read(\.hasSuspect) {
-                        handedBack.append(entry)
-                    } else if entry.retry.remaining() > .zero {
-                        timers.addTask {
-                            if await self.isDue(entry) { self.handOut(entry) }
+                for try await batch in source.batches(upTo: Self.handedOutTogether) {
+                    var ready: [Unsettled] = []
+                    for delivery in batch {
+                        let entry = read(delivery)
+                        if suspicion.suspects(deliveryCount: entry.deliveryCount) {
+                            handOut(ready)
+                            ready = []
+                            await endTakingMany()
                         }
-                    } else {
-                        handOut(entry)
+                        if state.read(\.hasSuspect) {
+                            handedBack.append(entry)
+                        } else if entry.retry.remaining() > .zero {
+                            timers.addTask {
+                                if await self.isDue(entry) { self.handOut(entry) }
+                            }
+                        } else {
+                            ready.append(entry)
+                        }
                     }
+                    handOut(ready)
                 }
             } catch {
                 transport.logger.error(

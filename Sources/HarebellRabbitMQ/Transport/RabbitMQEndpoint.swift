@@ -12,13 +12,12 @@ public import Harebell
 /// A copy is confirmed before its original is acknowledged, so a crash in between leaves two, never none.
 public final class RabbitMQEndpoint: TransportEndpoint {
     /// The deliveries of both queues, as they come; ends after ``stop()``.
-    public let deliveries: AsyncStream<TransportDelivery>
+    public let deliveries = RabbitMQDeliveries()
 
     let names: ServiceQueues
     let topology: Topology
     let transport: RabbitMQTransport
     let copies: AMQPPublisher
-    let output: AsyncStream<TransportDelivery>.Continuation
     let state: Watched<State>
 
     struct State {
@@ -66,7 +65,6 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         state = Watched(State(order: Order(number: 0, taking: .many(prefetch: description.prefetch))))
         // Copies have a channel of their own: a closed one fails no event that is being published.
         copies = transport.publishing.makePublisher()
-        (deliveries, output) = AsyncStream.makeStream()
     }
 
     func read(_ delivery: Delivery) -> Unsettled {
@@ -78,36 +76,49 @@ public final class RabbitMQEndpoint: TransportEndpoint {
             deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
     }
 
-    func handOut(_ entry: Unsettled) {
+    func handOut(_ entry: Unsettled) { handOut([entry]) }
+
+    /// Hands out what has arrived together, in its order.
+    func handOut(_ entries: [Unsettled]) {
+        guard !entries.isEmpty else { return }
+        let contents = entries.map(content)
+        var receipt = state.change { state in
+            for entry in entries {
+                state.nextReceipt += 1
+                state.unsettled[state.nextReceipt] = entry
+            }
+            return state.nextReceipt - UInt64(entries.count)
+        }
+        deliveries.put(
+            zip(entries, contents).map { entry, content in
+                receipt += 1
+                return TransportDelivery(
+                    receipt: DeliveryReceipt(epoch: 0, tag: receipt),
+                    content: content,
+                    attempts: entry.retry.attempts,
+                    unhandledCount: entry.retry.unhandledCount,
+                    deliveryCount: entry.deliveryCount,
+                    isRedelivered: entry.delivery.isRedelivered,
+                    firstFailedAt: entry.retry.firstFailedAt,
+                    replayCount: entry.retry.replayCount,
+                    size: entry.delivery.body.count)
+            })
+    }
+
+    /// The event of a message, or why it is none.
+    private func content(_ entry: Unsettled) -> Result<Envelope, MalformedMessage> {
         let delivery = entry.delivery
-        let content: Result<Envelope, MalformedMessage>
         if delivery.isTruncated {
-            content = .failure(
+            return .failure(
                 MalformedMessage(message: "the body exceeds the size limit", id: entry.properties?.messageID))
-        } else if let properties = entry.properties {
-            let message = ReceivedMessage(
-                exchange: delivery.exchange, properties: properties, body: delivery.body,
-                isOwn: delivery.exchange == names.exchange)
-            content = Result { () throws(MalformedMessage) in try message.envelope() }
-        } else {
-            content = .failure(MalformedMessage(message: "its properties cannot be decoded", id: nil))
         }
-        let receipt = state.change { state in
-            state.nextReceipt += 1
-            state.unsettled[state.nextReceipt] = entry
-            return state.nextReceipt
+        guard let properties = entry.properties else {
+            return .failure(MalformedMessage(message: "its properties cannot be decoded", id: nil))
         }
-        output.yield(
-            TransportDelivery(
-                receipt: DeliveryReceipt(epoch: 0, tag: receipt),
-                content: content,
-                attempts: entry.retry.attempts,
-                unhandledCount: entry.retry.unhandledCount,
-                deliveryCount: entry.deliveryCount,
-                isRedelivered: delivery.isRedelivered,
-                firstFailedAt: entry.retry.firstFailedAt,
-                replayCount: entry.retry.replayCount,
-                size: delivery.body.count))
+        let message = ReceivedMessage(
+            exchange: delivery.exchange, properties: properties, body: delivery.body,
+            isOwn: delivery.exchange == names.exchange)
+        return Result { () throws(MalformedMessage) in try message.envelope() }
     }
 
     /// Settles a delivery, if that was not done, before those who wait for its end hear of it.
