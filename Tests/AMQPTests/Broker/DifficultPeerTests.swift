@@ -95,6 +95,29 @@ import Testing
         try await eventually("the attempt is gone") { kept == nil }
     }
 
+    /// It was, once in two thousand: when the cancellation came while the event loop made the channel.
+    @Test func `nothing is kept of an attempt that is cancelled at whatever moment`() async throws {
+        let (socket, port) = try Self.silentPort()
+        defer { close(socket) }
+        let configuration = AMQPConfiguration(hosts: [.init(name: "127.0.0.1", port: port)])
+        let alive = NIOLockedValueBox(0)
+        await withDiscardingTaskGroup { group in
+            for _ in 1...400 {
+                group.addTask {
+                    let connecting = Task {
+                        let token = TokenLogHandler.Token(countedIn: alive)
+                        let logger = Logger(label: "token") { _ in TokenLogHandler(token: token) }
+                        _ = await failure { _ = try await AMQPConnection.connect(configuration, logger: logger) }
+                    }
+                    for _ in 0..<Int.random(in: 0...20) { await Task.yield() }
+                    connecting.cancel()
+                    await connecting.value
+                }
+            }
+        }
+        try await eventually("all attempts are gone") { alive.withLockedValue { $0 } == 0 }
+    }
+
     @Test func `a name that does not resolve is a failed connection`() async {
         let configuration = AMQPConfiguration(hosts: [.init(name: "no-such-host.invalid")])
         let error = await failure { _ = try await AMQPConnection.connect(configuration, logger: quietLogger) }
@@ -260,7 +283,17 @@ private final class FixedResolver: Resolver, Sendable {
 
 /// Keeps a token as long as somebody keeps the logger.
 private struct TokenLogHandler: LogHandler {
-    final class Token: Sendable {}
+    final class Token: Sendable {
+        private let alive: NIOLockedValueBox<Int>
+
+        init(countedIn alive: NIOLockedValueBox<Int> = .init(0)) {
+            self.alive = alive
+            alive.withLockedValue { $0 += 1 }
+        }
+
+        deinit { alive.withLockedValue { $0 -= 1 } }
+    }
+
     let token: Token
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.critical
