@@ -128,8 +128,9 @@ private struct Dependency: Sendable {
     }
 
     @Test func `the only message of a service is probed without end, or until it is too old`() async throws {
-        var bench = bench(retry: RetryPolicy(immediate: [], delayed: [.seconds(1)]), failures: 2)
-        bench.configuration.maximumAge = .seconds(3_600)
+        var made = bench(retry: RetryPolicy(immediate: [], delayed: [.seconds(1)]), failures: 2)
+        made.configuration.maximumAge = .seconds(3_600)
+        let bench = made
         let calls = Observed(0)
         try bench.send(Ping(number: 0))
         let worker = bench.worker {
@@ -151,8 +152,9 @@ private struct Dependency: Sendable {
     }
 
     @Test func `the only message of a service is given up where only outages count`() async throws {
-        var bench = bench(retry: RetryPolicy(immediate: [], delayed: [.seconds(1)]))
-        bench.configuration.breaker = BreakerPolicy("partner", consecutiveFailures: 1, counting: .dependencyDown)
+        var made = bench(retry: RetryPolicy(immediate: [], delayed: [.seconds(1)]))
+        made.configuration.breaker = BreakerPolicy("partner", consecutiveFailures: 1, counting: .dependencyDown)
+        let bench = made
         try bench.send(Ping(number: 0))
         let worker = bench.worker { Subscription(to: Ping.self) { _, _ in throw Boom() } }
         try await worker.running {
