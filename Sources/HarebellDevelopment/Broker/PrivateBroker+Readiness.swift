@@ -3,7 +3,7 @@ import NIOHTTP1
 import NIOPosix
 
 extension PrivateBroker {
-    /// Returns when the node answers the AMQP protocol header, and the management API a request.
+    /// Returns when the node answers the AMQP protocol header, takes TLS connections, and the management API answers.
     func waitUntilReady(_ node: ChildProcess, limit: Duration = .seconds(120)) async throws {
         let end = ContinuousClock.now + limit
         while true {
@@ -24,8 +24,19 @@ extension PrivateBroker {
 
     private func isReady() async -> Bool {
         guard (try? await within(.seconds(5), { try await self.handshakeIsAnswered() })) == true else { return false }
+        // RabbitMQ opens this listener after the other; a test came in between.
+        if let tlsPort {
+            guard (try? await within(.seconds(5), { try await self.takesConnections(at: tlsPort) })) != nil else {
+                return false
+            }
+        }
         guard let management else { return true }
         return (try? await management.send(.GET, "/api/whoami", deadline: .seconds(5)))?.status == 200
+    }
+
+    private func takesConnections(at port: Int) async throws {
+        try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connectTimeout(.seconds(2)).connect(host: "127.0.0.1", port: port).get().close()
     }
 
     /// Sends the protocol header of AMQP 0-9-1 and waits for the first bytes of `connection.start`.
