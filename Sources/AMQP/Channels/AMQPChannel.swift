@@ -4,7 +4,7 @@ import NIOCore
 ///
 /// An error of one call, a missing queue for example, makes the broker close the channel and everything on it, but not
 /// the connection (AMQP 0-9-1 §4.8). The channel is closed on the wire when its last handle (this, its deliveries) is
-/// gone. All calls may be made from any task and overlap; the broker answers them in order.
+/// gone. All calls may be made from any task and overlap; each gets its own answer, whatever order the broker answers in.
 public final class AMQPChannel: Sendable {
     let id: ChannelID
     let connection: AMQPConnection
@@ -62,7 +62,7 @@ public final class AMQPChannel: Sendable {
         }
     }
 
-    /// Sends a method and waits for its answer; calls on one channel are answered in order and may overlap.
+    /// Sends a method and waits for its answer; calls on one channel may overlap.
     func call(_ method: OutboundMethod, answeredBy kind: ReplyKind) async throws(AMQPError) -> Reply {
         try await reply { machine, callID, waiter, deadline, isCancelled in
             machine.call(
