@@ -36,11 +36,12 @@ import Testing
                 }
                 await worker.resume()
                 try await eventually("all are handled") { seen.count >= 200 }
-                // A bug of ours, not yet mended: seen in 3 of about 150 storms, on 3.10 and 4.0, on a busy machine. By
-                // reading, not proven: a new prefetch is a new channel, and RabbitMQ orders nothing between two: neither
-                // what both hand back, nor what one hands back and what the other begins to consume. Counts, above and
-                // below, are strict, and so is the order in memory (WorkerControlTests).
-                withKnownIssue("order per key after hand-backs over two channels", isIntermittent: true) {
+                // RabbitMQ's own (HandBackTests says which line of it): a storm pauses again before all has come again
+                // that was handed back, and hands back more than 32 at a time. Counts, above and below, are strict, and so
+                // is the order in memory (WorkerControlTests).
+                withKnownIssue(
+                    "order per key when a part of what was handed back is handed back again", isIntermittent: true
+                ) {
                     for key in 0..<3 {
                         let numbers = seen.events.filter { $0.loan == "l\(key)" }.map(\.number)
                         #expect(numbers == (0..<200).filter { $0 % 3 == key })

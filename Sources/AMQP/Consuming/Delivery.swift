@@ -3,7 +3,8 @@
 /// It owns its bytes.
 public struct Delivery: Sendable {
     private let message: ReceivedMessage
-    let channel: AMQPChannel
+    /// The channel that it came over, and on which it is settled.
+    public let channel: AMQPChannel
 
     init(_ message: ReceivedMessage, channel: AMQPChannel) {
         self.message = message

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// Shutdown, in this order: nothing new is started · the endpoint stops · running handlers finish, for at most the grace
 /// period, which begins with the signal, whatever the endpoint does · the rest is cancelled and has ``endingPeriod`` to
-/// end · what is unsettled is handed back one by one, the last arrival first · the endpoint closes · handlers that ignore
+/// end · what is unsettled is handed back one by one, the first arrival first · the endpoint closes · handlers that ignore
 /// their cancellation are waited for.
 ///
 /// Not generic over the endpoint: what is done for each message would ask the runtime for types again and again.

@@ -9,8 +9,8 @@ extension Worker {
     /// Takes nothing and begins nothing until ``resume()``.
     ///
     /// When this returns, what the worker held and had not begun is back in its queue, uncounted and in its old order,
-    /// so that other replicas can have it. Handlers that run go on and finish. On RabbitMQ that order is not certain when
-    /// pauses, resumes and other prefetches follow each other within milliseconds.
+    /// so that other replicas can have it. Handlers that run go on and finish. RabbitMQ keeps the order of up to 32
+    /// messages, and if all have come again before they are handed back once more; ``drain()`` hands nothing back.
     public func pause() async { await change { $0.wish(.pause) } }
 
     /// Takes nothing until ``resume()``, but finishes all that is in hand, and returns when nothing is.

@@ -47,7 +47,7 @@ extension RabbitMQEndpoint {
             transport.logger.error(
                 "a message over the size limit is left to the broker to dead-letter",
                 metadata: ["queue": "\(names.work)"])
-            settle(delivery) { $0.reject(requeue: false) }
+            settle(delivery) { $0.delivery.reject(requeue: false) }
             return
         }
         var changes = record.headers(
@@ -86,10 +86,10 @@ extension RabbitMQEndpoint {
             transport.logger.error(
                 "a copy cannot be encoded; the broker moves the message itself",
                 metadata: ["queue": "\(names.work)", "error": "\(error)"])
-            settle(delivery) { $0.reject(requeue: false) }
+            settle(delivery) { $0.delivery.reject(requeue: false) }
             return
         }
-        settle(delivery) { $0.acknowledge() }
+        settle(delivery) { $0.delivery.acknowledge() }
     }
 
     /// Makes what a copy needs again, where it was deleted and we may declare.

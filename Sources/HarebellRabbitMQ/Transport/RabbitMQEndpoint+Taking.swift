@@ -23,7 +23,17 @@ extension RabbitMQEndpoint {
 
     /// Takes messages until ``RabbitMQEndpoint/stop()``, or until the broker refuses both consumers for good.
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.handBacks.run() }
+            await takeAsOrdered()
+            group.cancelAll()
+        }
+    }
+
+    private func takeAsOrdered() async {
         while let order = nextOrder() {
+            // Or what was handed back would come behind what follows it.
+            await handBacks.settled()
             switch order.taking {
             case .nothing:
                 await changed(order)
@@ -33,7 +43,9 @@ extension RabbitMQEndpoint {
             case .many(let prefetch):
                 switch await takeMany(prefetch: UInt16(clamping: max(1, prefetch)), order) {
                 case .changed: continue
-                case .suspect: await unlessChanged(order) { await self.examineAll() }
+                case .suspect:
+                    await handBacks.settled()
+                    await unlessChanged(order) { await self.examineAll() }
                 case .ended: return end()
                 }
             }
@@ -112,7 +124,7 @@ extension RabbitMQEndpoint {
 
     private func next(on channel: AMQPChannel) async throws(AMQPError) -> Unsettled? {
         for queue in [names.due, names.work] {
-            if let delivery = try await channel.get(queue) { return read(delivery) }
+            if let delivery = try await channel.get(queue) { return read(delivery, from: queue) }
         }
         return nil
     }
@@ -139,7 +151,7 @@ extension RabbitMQEndpoint {
         await state.wait { $0.unsettled.isEmpty }
         try? await Task.sleep(for: delay)
         if Task.isCancelled {
-            entry.delivery.nack(requeue: true)
+            handBack(entry)
         } else {
             handOut(entry)
         }
@@ -178,7 +190,7 @@ extension RabbitMQEndpoint {
                 for try await batch in source.batches(upTo: Self.handedOutTogether) {
                     var ready: [Unsettled] = []
                     for delivery in batch {
-                        let entry = read(delivery)
+                        let entry = read(delivery, from: source.queue)
                         if suspicion.suspects(deliveryCount: entry.deliveryCount) {
                             handOut(ready)
                             ready = []
@@ -203,7 +215,7 @@ extension RabbitMQEndpoint {
             // Held copies are not ours any more once the consumer is cancelled: the broker keeps them for the next consumer.
             timers.cancelAll()
         }
-        for entry in handedBack { entry.delivery.nack(requeue: true) }
+        for entry in handedBack { handBack(entry) }
     }
 
     private func endTakingMany() async {
@@ -228,7 +240,7 @@ extension RabbitMQEndpoint {
                 try await Task.sleep(for: rest)
                 return true
             } catch {
-                entry.delivery.nack(requeue: true)
+                handBack(entry)
                 return false
             }
         case .rung(let rung):
@@ -251,7 +263,7 @@ extension RabbitMQEndpoint {
             await mend(error)
             // Held here for one smallest rung rather than spinning between the queue and us.
             try? await Task.sleep(for: transport.topology.rungs.delays.first ?? .seconds(1))
-            entry.delivery.nack(requeue: true)
+            handBack(entry)
         }
     }
 }

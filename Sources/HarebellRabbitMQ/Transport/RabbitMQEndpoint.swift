@@ -18,6 +18,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     let topology: Topology
     let transport: RabbitMQTransport
     let copies: AMQPPublisher
+    /// Of the work queue: what comes out of the due queue has no order to keep.
+    let handBacks: HandBacks
     let state: Watched<State>
 
     struct State {
@@ -45,13 +47,18 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     /// What is remembered of a delivery until it is settled; shared, for it is large.
     final class Unsettled: Sendable {
         let delivery: Delivery
+        /// The queue that it came from.
+        let queue: String
         let properties: BasicProperties?
         let retry: RetryState
         /// How often the broker delivered it before.
         let deliveryCount: Int
 
-        init(delivery: Delivery, properties: BasicProperties?, retry: RetryState, deliveryCount: Int) {
+        init(
+            delivery: Delivery, queue: String, properties: BasicProperties?, retry: RetryState, deliveryCount: Int
+        ) {
             self.delivery = delivery
+            self.queue = queue
             self.properties = properties
             self.retry = retry
             self.deliveryCount = deliveryCount
@@ -62,16 +69,17 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         self.topology = topology
         self.transport = transport
         names = ServiceQueues(service: description.service)
+        handBacks = HandBacks(queue: names.work)
         state = Watched(State(order: Order(number: 0, taking: .many(prefetch: description.prefetch))))
         // Copies have a channel of their own: a closed one fails no event that is being published.
         copies = transport.publishing.makePublisher()
     }
 
-    func read(_ delivery: Delivery) -> Unsettled {
+    func read(_ delivery: Delivery, from queue: String) -> Unsettled {
         let isOwn = delivery.exchange == names.exchange
         let properties = try? delivery.properties()
         return Unsettled(
-            delivery: delivery, properties: properties,
+            delivery: delivery, queue: queue, properties: properties,
             retry: RetryState(properties: properties ?? BasicProperties(), exchange: delivery.exchange, isOwn: isOwn),
             deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
     }
@@ -122,20 +130,29 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     }
 
     /// Settles a delivery, if that was not done, before those who wait for its end hear of it.
-    func settle(_ delivery: TransportDelivery, _ body: (Delivery) -> Void) {
+    func settle(_ delivery: TransportDelivery, _ body: (Unsettled) -> Void) {
         guard let entry = state.read({ $0.unsettled[delivery.receipt.tag] }) else { return }
-        body(entry.delivery)
+        body(entry)
         state.change { $0.unsettled[delivery.receipt.tag] = nil }
     }
 
     /// Acknowledges a delivery whose outcome is durable.
     public func acknowledge(_ delivery: TransportDelivery) {
-        settle(delivery) { $0.acknowledge() }
+        settle(delivery) { $0.delivery.acknowledge() }
     }
 
     /// Hands a delivery back to its queue; not an attempt.
     public func release(_ delivery: TransportDelivery) {
-        settle(delivery) { $0.nack(requeue: true) }
+        settle(delivery, handBack)
+    }
+
+    /// Hands back what is not settled, behind all that was handed back to its queue before.
+    func handBack(_ entry: Unsettled) {
+        if entry.queue == names.work {
+            handBacks.handBack(entry.delivery)
+        } else {
+            entry.delivery.nack(requeue: true)
+        }
     }
 
     /// Changes how messages are taken: cancels the consumers, if there are any, and waits for their end.
@@ -162,13 +179,14 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         for source in sources { await source.cancel() }
     }
 
-    /// Hands back what was never settled, oldest first, so that the queue's order stays.
+    /// Hands back what was never settled, oldest first, so that the queue's order stays; returns when the queue has it.
     public func close() async {
         let rest = state.change { state in
             defer { state.unsettled.removeAll() }
             return state.unsettled.sorted { $0.key < $1.key }.map(\.value)
         }
-        for entry in rest { entry.delivery.nack(requeue: true) }
+        for entry in rest { handBack(entry) }
+        await handBacks.settled()
         await copies.close()
     }
 }
