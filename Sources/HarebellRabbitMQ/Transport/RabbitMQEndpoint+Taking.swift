@@ -126,7 +126,7 @@ extension RabbitMQEndpoint {
 
     /// Hands out a message; a suspect after a while, when nothing else is in hand.
     private func handOutAlone(_ entry: Unsettled) async {
-        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else { return handOut(entry) }
+        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else { return handOut(entry, isAlone: true) }
         let delay = suspicion.delay(deliveryCount: entry.deliveryCount)
         transport.logger.warning(
             "a message that has come back again and again is handled alone",
@@ -139,7 +139,7 @@ extension RabbitMQEndpoint {
         if Task.isCancelled {
             entry.delivery.nack(requeue: true)
         } else {
-            handOut(entry)
+            handOut(entry, isAlone: true)
         }
     }
 

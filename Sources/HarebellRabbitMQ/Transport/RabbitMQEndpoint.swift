@@ -78,7 +78,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
             deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
     }
 
-    func handOut(_ entry: Unsettled) {
+    /// - Parameter isAlone: whether nothing else is handed out until it is settled.
+    func handOut(_ entry: Unsettled, isAlone: Bool = false) {
         let delivery = entry.delivery
         let content: Result<Envelope, MalformedMessage>
         if delivery.isTruncated {
@@ -107,7 +108,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
                 isRedelivered: delivery.isRedelivered,
                 firstFailedAt: entry.retry.firstFailedAt,
                 replayCount: entry.retry.replayCount,
-                size: delivery.body.count))
+                size: delivery.body.count,
+                comesAlone: isAlone))
     }
 
     /// Settles a delivery, if that was not done, before those who wait for its end hear of it.
