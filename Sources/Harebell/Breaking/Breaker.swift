@@ -134,6 +134,12 @@ struct Breaker: Sendable {
         return (comesBack(at: now), transition)
     }
 
+    /// A message has failed in a call of whose failure the breaker has heard: after which time it comes back, if the attempt
+    /// does not count.
+    func comesBack(_ classification: FailureClassification, at now: Duration) -> Duration? {
+        policy.counts(classification) && state != .closed ? comesBack(at: now) : nil
+    }
+
     /// A message has used up its attempts: after which time it comes back, if that may be because of an outage.
     mutating func spares(_ id: EventID, at now: Duration) -> Duration? {
         if let since = spared[id], let lastSuccess, lastSuccess > since {

@@ -30,6 +30,13 @@ extension Shift {
         return answer?.comesBackAfter
     }
 
+    /// The same for one that has failed in a call of whose failure the breaker has heard.
+    func hasFailedWithOthers(_ classification: FailureClassification) -> Duration? {
+        guard hasBreaker else { return nil }
+        let now = configuration.clock.uptime()
+        return plan.read { $0.breaker?.comesBack(classification, at: now) }
+    }
+
     /// After which time a message comes back whose attempts are used up, if that may be because of an outage.
     func spares(_ delivery: TransportDelivery, _ classification: FailureClassification) -> Duration? {
         guard configuration.breaker?.counts(classification) ?? false, case .success(let envelope) = delivery.content

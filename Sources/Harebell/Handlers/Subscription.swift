@@ -17,6 +17,8 @@ public struct Subscription: Sendable {
     ///
     /// The only erasure on a message's way, made at registration.
     let prepare: @Sendable (Envelope) throws -> Attempt
+    /// How events are collected and handled together; `nil` for one at a time.
+    let batches: BatchWork?
 
     /// A subscription whose handler is a closure.
     /// - Parameters:
@@ -39,6 +41,24 @@ public struct Subscription: Sendable {
             let event = try envelope.decode(E.self)
             return { context in try await body(event, context) }
         }
+        self.batches = nil
+    }
+
+    /// A subscription that collects; what has to be handled alone is a batch of its own.
+    init(
+        batches: BatchWork, eventType: EventType, name: String, retry: RetryPolicy?, timeout: Duration?,
+        failures: [FailureRule]
+    ) {
+        self.eventType = eventType
+        self.name = name
+        self.retry = retry
+        self.timeout = timeout
+        self.failures = failures
+        self.prepare = { envelope in
+            let event = try batches.decode(envelope)
+            return { context in try await batches.call(alone: event, context) }
+        }
+        self.batches = batches
     }
 
     /// A subscription for a handler value.

@@ -35,6 +35,7 @@ struct SubscriptionTable: Sendable {
                 problems.append(
                     "the timeout of \(subscription.name) is \(timeout), must be above 0 and at most 10 minutes")
             }
+            problems += subscription.batchProblems(configuration)
             if let other = routes[subscription.eventType] {
                 problems.append(
                     "\(subscription.eventType) has two handlers, \(other.subscription.name) and \(subscription.name);"
@@ -52,12 +53,39 @@ struct SubscriptionTable: Sendable {
         }
         self.routes = routes
         self.eventTypes = eventTypes
+        self.hasBatches = routes.values.contains { $0.subscription.batches != nil }
     }
 
     subscript(_ type: EventType) -> Route? { routes[type] }
+
+    /// Whether any of them collects.
+    let hasBatches: Bool
 
     /// The longest timeout of them all.
     var longestTimeout: Duration { routes.values.map(\.timeout).max() ?? .zero }
 
     var all: [Route] { eventTypes.compactMap { routes[$0] } }
+}
+
+extension Subscription {
+    /// What is wrong with its batches, in words.
+    fileprivate func batchProblems(_ configuration: WorkerConfiguration) -> [String] {
+        guard let batches else { return [] }
+        var problems: [String] = []
+        if batches.size < 1 { problems.append("the batches of \(name) have up to \(batches.size), must be at least 1") }
+        if batches.wait <= .zero || batches.wait > WorkerConfiguration.longestBatchWait {
+            problems.append("the batches of \(name) wait for \(batches.wait), must be above 0 and at most a minute")
+        }
+        if batches.size > configuration.prefetch {
+            problems.append(
+                "the batches of \(name) have up to \(batches.size), and the prefetch is \(configuration.prefetch):"
+                    + " it must be at least as much, or no batch is ever full")
+        }
+        if let concurrency = configuration.concurrency, batches.size > concurrency {
+            problems.append(
+                "the batches of \(name) have up to \(batches.size), and the concurrency is \(concurrency):"
+                    + " it must be at least as much, for it counts messages")
+        }
+        return problems
+    }
 }

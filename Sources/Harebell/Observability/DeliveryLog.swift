@@ -9,13 +9,18 @@ final class DeliveryLog: Sendable {
     private let service: ServiceName
     private let delivery: TransportDelivery
     private let handler: String?
+    private let batchSize: Int?
     private let known = Mutex<Logger.Metadata?>(nil)
 
-    init(_ logger: Logger, service: ServiceName, delivery: TransportDelivery, handler: String?) {
+    /// - Parameter batchSize: how many deliveries there are in the batch that it is handled in, if it is.
+    init(
+        _ logger: Logger, service: ServiceName, delivery: TransportDelivery, handler: String?, batchSize: Int? = nil
+    ) {
         self.base = logger
         self.service = service
         self.delivery = delivery
         self.handler = handler
+        self.batchSize = batchSize
     }
 
     /// What every line says.
@@ -41,6 +46,7 @@ final class DeliveryLog: Sendable {
             if let id = malformed.id { metadata["event_id"] = .string(id) }
         }
         if let handler { metadata["handler"] = .string(handler) }
+        if let batchSize { metadata["batch_size"] = .string(String(batchSize)) }
         return metadata
     }
 

@@ -69,7 +69,15 @@ final class EventMetrics: Sendable {
     func received() { consumed.increment() }
 
     func called(_ result: CallResult, duration: Duration) {
-        calls[result.rawValue].increment()
+        attempted(result)
+        processed(result, duration: duration)
+    }
+
+    /// What has come of a call for one message of a batch.
+    func attempted(_ result: CallResult) { calls[result.rawValue].increment() }
+
+    /// How long a call took, for however many messages.
+    func processed(_ result: CallResult, duration: Duration) {
         durations[result.rawValue].recordNanoseconds(duration.nanoseconds)
     }
 

@@ -24,6 +24,10 @@ public struct TransportDelivery: Sendable {
     public var replayCount: Int
     /// The body's size in bytes.
     public var size: Int
+    /// Whether the transport hands out nothing else until this is settled, for it is a probe or may be deadly.
+    ///
+    /// Nothing is to be expected beside it, so it is not made to wait for a batch.
+    public var comesAlone: Bool
 
     /// A delivery from its parts.
     ///
@@ -31,7 +35,7 @@ public struct TransportDelivery: Sendable {
     public init(
         receipt: DeliveryReceipt, content: Result<Envelope, MalformedMessage>, attempts: Int, unhandledCount: Int,
         deliveryCount: Int = 0, isRedelivered: Bool = false, firstFailedAt: Date? = nil, replayCount: Int = 0,
-        size: Int
+        size: Int, comesAlone: Bool = false
     ) {
         self.receipt = receipt
         self.content = content
@@ -42,6 +46,7 @@ public struct TransportDelivery: Sendable {
         self.firstFailedAt = firstFailedAt
         self.replayCount = replayCount
         self.size = size
+        self.comesAlone = comesAlone
     }
 }
 

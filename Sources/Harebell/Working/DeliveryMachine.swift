@@ -21,6 +21,7 @@
 /// | calling | failed for good, or for the last time | storing | store dead letter `permanent` or `exhausted` |
 /// | calling | failed, and the breaker says that it does not count | storing | store delayed retry, attempt as before the call |
 /// | pausing | paused | calling | call the handler, attempt + 1 |
+/// | calling | returned, but an earlier one of its key in the batch is called again | calling | call the handler behind it, attempt unchanged |
 /// | calling | not called, for the breaker is open | storing | store delayed retry, attempt as before |
 /// | publishing | confirmed, more left | publishing | publish the next |
 /// | publishing | confirmed, none left | settled | acknowledge |
@@ -146,6 +147,10 @@ struct DeliveryMachine: Sendable {
 
     /// The pause before an immediate retry is over.
     mutating func paused() -> Action { decoded() }
+
+    /// The handler returned, but an earlier event of the same key and batch has failed and is called again: this one is called
+    /// again behind it, and the call does not count.
+    mutating func repeats() { attempts = max(0, attempts - 1) }
 
     // MARK: Publishing and storing
 

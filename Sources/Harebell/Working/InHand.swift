@@ -34,6 +34,8 @@ struct InHand: Sendable {
     /// How many have ever arrived.
     private(set) var arrivals = 0
     private var askers: [Int] = []
+    /// Those that begin together, by the one that asks for all.
+    private var groups: [Int: [Int]] = [:]
     /// Whether something was taken away since all were answered.
     private var askersMayBeGone = false
     private var running = 0
@@ -121,6 +123,14 @@ struct InHand: Sendable {
         return answer(number, at: now, admission)
     }
 
+    /// Lets some begin together, when there is room for all of them that are left; the first asks for all.
+    mutating func gather(_ numbers: [Int]) {
+        if let first = numbers.first { groups[first] = numbers }
+    }
+
+    /// They have heard their answer.
+    mutating func scatter(_ first: Int) { groups[first] = nil }
+
     /// One does not want to begin any more.
     mutating func withdraw(_ number: Int) { askers.removeAll { $0 == number } }
 
@@ -138,7 +148,7 @@ struct InHand: Sendable {
         var waiting: [Int] = []
         for number in askers {
             // What is gone hears of it although those before it have to wait.
-            let mustWait = admission == .all && !waiting.isEmpty && !isStopping && entries[number] != nil
+            let mustWait = admission == .all && !waiting.isEmpty && !isStopping && isLeft(number)
             if !mustWait, let answer = answer(number, at: now, admission) {
                 answers.append((number, answer))
             } else {
@@ -152,16 +162,19 @@ struct InHand: Sendable {
 
     /// When to look for answers again, where time alone can give one: the next token, or too long a wait for it.
     func nextLook(at now: Duration) -> Duration? {
-        guard let bucket, let first = askers.first, let entry = entries[first] else { return nil }
+        guard let bucket, let first = askers.first else { return nil }
+        let left = left(of: first)
+        guard let oldest = left.first.flatMap({ entries[$0]?.since }) else { return nil }
         let token = bucket.nextToken(at: now)
-        guard token > now, holders == 0, running < concurrency ?? .max else { return nil }
-        return min(token, entry.since + longestWait + .nanoseconds(1))
+        guard token > now, holders == 0, running + left.count <= concurrency ?? .max else { return nil }
+        return min(token, oldest + longestWait + .nanoseconds(1))
     }
 
     /// A call more for one that has begun: when it may be made.
     mutating func takeToken(at now: Duration) -> Duration { bucket?.take(at: now) ?? now }
 
     private mutating func answer(_ number: Int, at now: Duration, _ admission: Admission) -> Answer? {
+        if !groups.isEmpty, groups[number] != nil { return answer(toGroupOf: number, at: now, admission) }
         guard !isStopping, let entry = entries[number] else { return .gone }
         guard admission == .all || admission == .only(number) else { return nil }
         if now - entry.since > longestWait { return .overdue }
@@ -171,5 +184,28 @@ struct InHand: Sendable {
         entries[number]?.hasBegun = true
         running += 1
         return .begin
+    }
+
+    /// A batch takes as much room as it has messages, and one token, for it is one call.
+    private mutating func answer(toGroupOf number: Int, at now: Duration, _ admission: Admission) -> Answer? {
+        let left = left(of: number)
+        guard !isStopping, let first = left.first else { return .gone }
+        guard admission == .all || (admission == .only(first) && left.count == 1) else { return nil }
+        if left.contains(where: { entries[$0].map { now - $0.since > longestWait } ?? false }) { return .overdue }
+        guard holders == 0, running + left.count <= concurrency ?? .max else { return nil }
+        if let bucket, bucket.nextToken(at: now) > now { return nil }
+        _ = bucket?.take(at: now)
+        for member in left { entries[member]?.hasBegun = true }
+        running += left.count
+        return .begin
+    }
+
+    private func isLeft(_ number: Int) -> Bool {
+        groups[number] == nil ? entries[number] != nil : !left(of: number).isEmpty
+    }
+
+    /// Those that one asks for and that are still in hand.
+    private func left(of number: Int) -> [Int] {
+        (groups[number] ?? [number]).filter { entries[$0] != nil }
     }
 }

@@ -1,10 +1,18 @@
 /// One lane per key: items of a key leave one after another in the order they came, other keys are not held up.
 ///
-/// A lane exists only while something is in it. Waiting items are values in a queue; they cost no task.
+/// A lane exists only while something is in it. Waiting items are values in a queue; they cost no task. Items that are
+/// collected in one batch run in their lane together: the next of its key comes when all of them have left.
 struct Lanes<Item: Sendable>: Sendable {
     private struct Queue {
         var items: [Item] = []
         var head = 0
+        /// How many run in the lane.
+        var running = 1
+        /// The batch that they are collected in.
+        var batch: Int?
+
+        var isEmpty: Bool { head == items.count }
+        var first: Item? { isEmpty ? nil : items[head] }
 
         mutating func next() -> Item? {
             guard head < items.count else { return nil }
@@ -22,22 +30,43 @@ struct Lanes<Item: Sendable>: Sendable {
     private var queues: [String: Queue] = [:]
 
     /// Whether the item may run now; otherwise it waits in its lane.
-    mutating func enter(_ item: Item, key: String) -> Bool {
-        guard queues[key] != nil else {
-            queues[key] = Queue()
+    /// - Parameter batch: the batch that it would be collected in, which may be in the lane already.
+    mutating func enter(_ item: Item, key: String, batch: Int? = nil) -> Bool {
+        guard let queue = queues[key] else {
+            queues[key] = Queue(batch: batch)
+            return true
+        }
+        if let batch, queue.batch == batch, queue.isEmpty {
+            queues[key]?.running += 1
             return true
         }
         queues[key]?.items.append(item)
         return false
     }
 
-    /// The running item of the lane has ended: the next one, which runs now.
+    /// An item that ran in the lane has ended: the next one, which runs now, if that was the last of its batch.
     mutating func leave(_ key: String) -> Item? {
+        guard let running = queues[key]?.running else { return nil }
+        guard running == 1 else {
+            queues[key]?.running -= 1
+            return nil
+        }
         guard let next = queues[key]?.next() else {
             queues[key] = nil
             return nil
         }
+        queues[key]?.batch = nil
         return next
+    }
+
+    /// The item that runs in the lane is collected in a batch.
+    mutating func join(_ batch: Int, in key: String) { queues[key]?.batch = batch }
+
+    /// The next item, if it is as asked for; it runs now beside those that do.
+    mutating func follow(in key: String, where isWanted: (Item) -> Bool) -> Item? {
+        guard let first = queues[key]?.first, isWanted(first) else { return nil }
+        queues[key]?.running += 1
+        return queues[key]?.next()
     }
 
     /// How many lanes there are.

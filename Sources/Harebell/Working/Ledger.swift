@@ -104,6 +104,14 @@ final class Ledger: Sendable {
         }
     }
 
+    /// Waits until all of a batch that are left may begin, at once: those that are still held then have begun.
+    func begin(batch numbers: [Int]) async -> InHand.Answer {
+        guard let first = numbers.first else { return .gone }
+        state.change { $0.hand.gather(numbers) }
+        defer { state.change { $0.hand.scatter(first) } }
+        return await begin(first)
+    }
+
     /// Takes a token of the rate for one more call, and says how long to wait before it.
     func takeToken() -> Duration {
         let now = clock.uptime()

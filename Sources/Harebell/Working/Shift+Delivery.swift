@@ -22,16 +22,16 @@ extension Shift {
 }
 
 /// One delivery's way through the worker: does what the ``DeliveryMachine`` says and tells it what came of it.
-private final class DeliveryRun: Sendable {
+final class DeliveryRun: Sendable {
     let shift: Shift
     let arrival: Shift.Arrival
     let eventType: EventType?
     let route: SubscriptionTable.Route?
     let log: DeliveryLog
     let metrics: EventMetrics
-    private let trace: TraceOfCall?
+    let trace: TraceOfCall?
 
-    init(shift: Shift, arrival: Shift.Arrival) {
+    init(shift: Shift, arrival: Shift.Arrival, batchSize: Int? = nil) {
         self.shift = shift
         self.arrival = arrival
         let eventType: EventType? =
@@ -40,13 +40,14 @@ private final class DeliveryRun: Sendable {
         self.eventType = eventType
         self.route = route
         self.log = DeliveryLog(
-            shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name)
+            shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name,
+            batchSize: batchSize)
         self.metrics = shift.metrics[eventType]
         self.trace = shift.isTraced ? TraceOfCall() : nil
     }
 
-    private var delivery: TransportDelivery { arrival.delivery }
-    private var clock: WorkerClock { shift.configuration.clock }
+    var delivery: TransportDelivery { arrival.delivery }
+    var clock: WorkerClock { shift.configuration.clock }
     private func random() -> Double { shift.configuration.randomness.next() }
     private func describe(_ error: any Error) -> FailureDescription {
         FailureDescription(error, handler: route?.subscription.name, eventType: eventType)
@@ -56,17 +57,38 @@ private final class DeliveryRun: Sendable {
         FailureDescription(type: type, message: message, handler: route?.subscription.name, eventType: eventType)
     }
 
-    /// Sees the delivery to its outcome; whether its handler was called.
-    func run() async -> Bool {
-        let began = clock.uptime()
+    /// Where a delivery of a batch stands when its handler is not called again.
+    struct Position: Sendable {
+        var machine: DeliveryMachine
+        var action: DeliveryMachine.Action
+        let began: Duration
+        var wasCalled = false
+    }
+
+    func makeMachine() -> DeliveryMachine {
         metrics.received()
-        var machine = DeliveryMachine(
+        return DeliveryMachine(
             delivery, handler: route?.subscription.name, policy: route?.retry ?? shift.configuration.retry)
-        var (action, handler) = receive(&machine)
+    }
+
+    /// Sees the delivery to its outcome; whether its handler was called.
+    /// - Parameter position: where it stands, if it was handled in a batch.
+    func run(from position: Position? = nil) async -> Bool {
+        let began = position?.began ?? clock.uptime()
+        var machine = position?.machine ?? makeMachine()
+        var action: DeliveryMachine.Action
+        var handler: Handling?
+        if let position {
+            action = position.action
+        } else {
+            (action, handler) = receive(&machine) { envelope, route in
+                Handling(envelope: envelope, route: route, attempt: try route.subscription.prepare(envelope))
+            }
+        }
         // While an outcome waits for its repetition, this delivery holds back all new work.
         var holdsBack = false
         defer { if holdsBack { shift.ledger.letGo() } }
-        var wasCalled = false
+        var wasCalled = position?.wasCalled ?? false
         while true {
             switch action {
             case .callHandler(let attempt):
@@ -92,7 +114,7 @@ private final class DeliveryRun: Sendable {
                 holdsBack = true
                 shift.handBackOverdue()
                 guard hasTime(for: delay) else {
-                    giveUpStoring(machine)
+                    giveUp(machine)
                     return wasCalled
                 }
                 action = await wait(delay) ? machine.backedOff() : machine.shutDown()
@@ -119,7 +141,9 @@ private final class DeliveryRun: Sendable {
     }
 
     /// Finds the handler and decodes the event, once for all attempts.
-    private func receive(_ machine: inout DeliveryMachine) -> (DeliveryMachine.Action, Handling?) {
+    func receive<Prepared>(
+        _ machine: inout DeliveryMachine, prepare: (Envelope, SubscriptionTable.Route) throws -> Prepared
+    ) -> (DeliveryMachine.Action, Prepared?) {
         let now = clock.now()
         switch delivery.content {
         case .failure(let malformed):
@@ -141,8 +165,8 @@ private final class DeliveryRun: Sendable {
                 return (machine.unhandled(failure("UnhandledEvent", words), now: now, random: random()), nil)
             }
             do {
-                let attempt = try route.subscription.prepare(envelope)
-                return (machine.decoded(), Handling(envelope: envelope, route: route, attempt: attempt))
+                let prepared = try prepare(envelope, route)
+                return (machine.decoded(), prepared)
             } catch {
                 return (machine.poisoned(describe(error), now: now), nil)
             }
@@ -195,26 +219,36 @@ private final class DeliveryRun: Sendable {
             return machine.shutDown()
         case .failure(let thrown):
             let error = isInTime ? thrown : HarebellError.timeout(handling.route.timeout, underlying: thrown)
-            let failure = describe(error)
             let verdict = handling.route.failures.verdict(on: error)
             metrics.called(isInTime ? .init(verdict.classification) : .timeout, duration: duration)
-            if let delay = shift.callFailed(arrival.number, verdict.classification) {
-                return machine.spared(failure, after: delay, now: clock.now())
-            }
-            let action = machine.failed(
-                verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
-            ) { delay in hasTime(for: delay + handling.route.timeout) }
-            if case .storeDeadLetter(.exhausted, _) = action,
-                let delay = shift.spares(delivery, verdict.classification)
-            {
-                return machine.spared(failure, after: delay, now: clock.now())
-            }
-            if case .pause(let delay) = action {
-                log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration, trace: trace?.value)
-                metrics.retriesAtOnce()
-            }
-            return action
+            return failed(
+                error, verdict, comesBackAfter: shift.callFailed(arrival.number, verdict.classification),
+                route: handling.route, duration: duration, &machine)
         }
+    }
+
+    /// What follows a call that has failed.
+    /// - Parameter breakerDelay: after which time the message comes back, if the breaker says that the attempt does not count.
+    func failed(
+        _ error: any Error, _ verdict: FailureRule.Verdict, comesBackAfter breakerDelay: Duration?,
+        route: SubscriptionTable.Route, duration: Duration, _ machine: inout DeliveryMachine
+    ) -> DeliveryMachine.Action {
+        let failure = describe(error)
+        if let breakerDelay { return machine.spared(failure, after: breakerDelay, now: clock.now()) }
+        let attempt = machine.attempts
+        let action = machine.failed(
+            verdict.classification, failure, policy: verdict.retry, now: clock.now(), random: random()
+        ) { delay in hasTime(for: delay + route.timeout) }
+        if case .storeDeadLetter(.exhausted, _) = action,
+            let delay = shift.spares(delivery, verdict.classification)
+        {
+            return machine.spared(failure, after: delay, now: clock.now())
+        }
+        if case .pause(let delay) = action {
+            log.retriesAtOnce(failure, after: delay, attempt: attempt, duration: duration, trace: trace?.value)
+            metrics.retriesAtOnce()
+        }
+        return action
     }
 
     private func publish(_ envelope: Envelope, _ machine: inout DeliveryMachine) async -> DeliveryMachine.Action {
@@ -253,12 +287,13 @@ private final class DeliveryRun: Sendable {
     }
 
     /// Whether the message may stay unsettled for so much longer.
-    private func hasTime(for duration: Duration) -> Bool {
+    func hasTime(for duration: Duration) -> Bool {
         clock.uptime() - arrival.time + duration <= WorkerConfiguration.longestStay
     }
 
-    /// Hands the message back whose outcome could not be stored for too long: it is handled again, here or elsewhere.
-    private func giveUpStoring(_ machine: DeliveryMachine) {
+    /// Hands the message back that was in hand for too long, mostly because its outcome could not be stored: it is handled
+    /// again, here or elsewhere.
+    func giveUp(_ machine: DeliveryMachine) {
         guard shift.ledger.settle(arrival.number) else { return }
         shift.endpoint.release(delivery)
         let duration = clock.uptime() - arrival.time
@@ -267,7 +302,7 @@ private final class DeliveryRun: Sendable {
     }
 
     /// `false` if shutdown ended the wait.
-    private func wait(_ delay: Duration) async -> Bool {
+    func wait(_ delay: Duration) async -> Bool {
         if delay > .zero { try? await clock.sleep(delay) }
         return !Task.isCancelled
     }
@@ -299,7 +334,7 @@ extension DeliveryMachine.Action {
 }
 
 extension HarebellError {
-    fileprivate static func timeout(_ timeout: Duration, underlying: any Error) -> HarebellError {
+    static func timeout(_ timeout: Duration, underlying: any Error) -> HarebellError {
         HarebellError(.handlerTimedOut, "the handler ran longer than \(timeout)", underlying: underlying)
     }
 }

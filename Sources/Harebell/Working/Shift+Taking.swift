@@ -19,6 +19,8 @@ extension Shift {
             current = wanted
             ledger.review()
             handBackExcluded { $0.change == change }
+            // Nothing more comes for what was being collected.
+            if wanted.taking == .nothing { lineup.change { $0.closeAll() } }
             plan.change { $0.isInForce(change) }
             await nextChange(after: change)
             guard plan.read(\.isCarriedOut) else { return }

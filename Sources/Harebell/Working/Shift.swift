@@ -5,7 +5,7 @@ import Synchronization
 /// One run of a worker on one endpoint, from the first delivery to the close.
 ///
 /// Tasks: one takes deliveries, one carries out the ``TakingPlan``, one watches timeouts, one waits for shutdown, and each
-/// delivery that may run has one. Deliveries that wait in the lane of their key have none.
+/// delivery that may run has one, or each batch. Deliveries that wait in the lane of their key have none.
 ///
 /// Shutdown, in this order: nothing new is started · the endpoint stops · running handlers finish, for at most the grace
 /// period, which begins with the signal, whatever the endpoint does · the rest is cancelled and has ``endingPeriod`` to
@@ -44,7 +44,10 @@ final class Shift: Sendable {
     let handingBack = Mutex(())
     let deadlines: HandlerDeadlines
     let isTraced = Shift.isInstrumented
-    private let lanes = Mutex(Lanes<Arrival>())
+    let lineup = Watched(Lineup<Arrival>())
+    /// What is to run and was not begun by an arrival: batches, and what comes out of a lane behind one.
+    let works: AsyncStream<Work>
+    let work: AsyncStream<Work>.Continuation
 
     /// How long cancelled handlers may take to end before their messages are handed back regardless.
     static let endingPeriod: Duration = .seconds(1)
@@ -65,6 +68,7 @@ final class Shift: Sendable {
         self.deadlines = deadlines
         self.stuck = StuckHandlers(deadlines)
         self.plan = plan
+        (works, work) = AsyncStream.makeStream()
         self.ledger = Ledger(
             InHand(
                 longestWait: WorkerConfiguration.longestStay - table.longestTimeout,
@@ -120,11 +124,13 @@ final class Shift: Sendable {
     private func stopStarting() {
         ledger.stop()
         plan.change { $0.ends() }
+        lineup.change { $0.closeAll() }
     }
 
     private func takeAll(from endpoint: some TransportEndpoint) async throws {
         let failure = await withDiscardingTaskGroup(returning: (any Error)?.self) { group in
             var failure: (any Error)?
+            if table.hasBatches { group.addTask { await self.runBatches() } }
             do {
                 for try await delivery in endpoint.deliveries { start(delivery, in: &group) }
                 if !ledger.isStopping, !Task.isCancelled {
@@ -160,16 +166,30 @@ final class Shift: Sendable {
             number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
         handBackLate()
         guard ledger.holds(number) else { return }
-        if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
+        if table.hasBatches, collect(arrival) { return }
+        if let key, !lineup.change({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()
         group.addTask {
-            var next: Arrival? = arrival
-            while let current = next {
-                await self.process(current)
-                next = current.lane.flatMap { key in self.lanes.withLock { $0.leave(key) } }
-            }
+            await self.runLane(from: arrival)
             self.ledger.taskEnded()
         }
+    }
+
+    /// Processes one delivery, and those that come out of its lane behind it.
+    func runLane(from arrival: Arrival) async {
+        var next: Arrival? = arrival
+        while let current = next {
+            await process(current)
+            next = current.lane.flatMap { leave($0) }
+        }
+    }
+
+    /// A delivery has ended, and leaves its lane: the next one, if it is handled alone.
+    func leave(_ lane: String) -> Arrival? {
+        guard table.hasBatches else {
+            return lineup.change { $0.leave(lane, seat: { _ in nil }, now: { .zero }).single }
+        }
+        return leaveBeforeBatches(lane)
     }
 }
 

@@ -28,10 +28,17 @@ extension Worker {
     /// Changes how many messages are in the worker's hands at a time.
     ///
     /// What is in hand stays there, so after a smaller number there can be more for a while.
-    /// - Throws: ``HarebellError`` with code `invalidWorker` unless it is from 1 to 65535.
+    /// - Throws: ``HarebellError`` with code `invalidWorker` unless it is from 1 to 65535, and at least the size of each
+    ///   subscription's batches.
     public func setPrefetch(_ prefetch: Int) async throws {
         guard WorkerConfiguration.prefetches.contains(prefetch) else {
             throw HarebellError(.invalidWorker, "the prefetch cannot be \(prefetch): it must be 1 to 65535")
+        }
+        if let subscription = subscriptions.first(where: { $0.batches?.size ?? 0 > prefetch }) {
+            let size = subscription.batches?.size ?? 0
+            throw HarebellError(
+                .invalidWorker,
+                "the prefetch cannot be \(prefetch): the batches of \(subscription.name) have up to \(size)")
         }
         await change { $0.prefetch(prefetch) }
     }

@@ -21,7 +21,7 @@ public final class Worker<T: Transport>: Service {
     private let transport: T
     private let configuration: WorkerConfiguration
     let logger: Logger
-    private let subscriptions: [Subscription]
+    let subscriptions: [Subscription]
     private let phase = Mutex(Phase.starting)
     private let metrics = Mutex<WorkerMetrics?>(nil)
     let plan: Watched<TakingPlan>
@@ -67,6 +67,14 @@ public final class Worker<T: Transport>: Service {
     /// How many messages are in the worker's hands now.
     public var messagesInHand: Int {
         if case .working(let shift) = phase.withLock({ $0 }) { shift.ledger.count } else { 0 }
+    }
+
+    /// Whether it has handlers of batches.
+    package var hasBatches: Bool { subscriptions.contains { $0.batches != nil } }
+
+    /// How many messages wait for others of their batch, and until which uptime the first of these does; `nil` if none do.
+    package var collecting: (count: Int, until: Duration)? {
+        if case .working(let shift) = phase.withLock({ $0 }) { shift.lineup.read(\.collecting) } else { nil }
     }
 
     /// For how long the handler that has been overdue for longest has been so.

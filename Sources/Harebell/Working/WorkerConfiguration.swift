@@ -40,6 +40,8 @@ public struct WorkerConfiguration: Sendable {
 
     /// How long a message may be in the worker's hands without being settled, whether it waits there or is worked on.
     public static let longestStay: Duration = .seconds(900)
+    /// How long a batch can wait for its events.
+    public static let longestBatchWait: Duration = .seconds(60)
     /// What the prefetch can be.
     static let prefetches = 1...65_535
 

@@ -140,7 +140,7 @@ extension RabbitMQEndpoint {
 
     /// Hands out a message; a suspect after a while, when nothing else is in hand.
     private func handOutAlone(_ entry: Unsettled) async {
-        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else { return handOut(entry) }
+        guard suspicion.suspects(deliveryCount: entry.deliveryCount) else { return handOut(entry, isAlone: true) }
         let delay = suspicion.delay(deliveryCount: entry.deliveryCount)
         transport.logger.warning(
             "a message that has come back again and again is handled alone",
@@ -153,7 +153,7 @@ extension RabbitMQEndpoint {
         if Task.isCancelled {
             handBack(entry)
         } else {
-            handOut(entry)
+            handOut(entry, isAlone: true)
         }
     }
 

@@ -84,10 +84,11 @@ public final class RabbitMQEndpoint: TransportEndpoint {
             deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
     }
 
-    func handOut(_ entry: Unsettled) { handOut([entry]) }
+    func handOut(_ entry: Unsettled, isAlone: Bool = false) { handOut([entry], isAlone: isAlone) }
 
     /// Hands out what has arrived together, in its order.
-    func handOut(_ entries: [Unsettled]) {
+    /// - Parameter isAlone: whether nothing else is handed out until it is settled.
+    func handOut(_ entries: [Unsettled], isAlone: Bool = false) {
         guard !entries.isEmpty else { return }
         let contents = entries.map(content)
         var receipt = state.change { state in
@@ -109,7 +110,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
                     isRedelivered: entry.delivery.isRedelivered,
                     firstFailedAt: entry.retry.firstFailedAt,
                     replayCount: entry.retry.replayCount,
-                    size: entry.delivery.body.count)
+                    size: entry.delivery.body.count,
+                    comesAlone: isAlone)
             })
     }
 

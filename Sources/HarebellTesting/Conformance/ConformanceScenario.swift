@@ -32,7 +32,7 @@ public struct ConformanceScenario<Subject: TransportUnderTest>: Sendable, Custom
 
     /// Every scenario.
     public static var all: [Self] {
-        publishing + subscribing + settling + retrying + failing + deadLettering + stopping + recovering
+        publishing + subscribing + settling + retrying + failing + batching + deadLettering + stopping + recovering
     }
 
     /// Runs it on a broker that is empty.

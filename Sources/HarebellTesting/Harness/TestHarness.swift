@@ -16,7 +16,8 @@ import Synchronization
 /// }
 /// ```
 /// Nothing happens by itself but what is due: a retry waits until ``advance(by:within:)`` or ``settleRetries(within:)`` moves the clock
-/// to it, so ten retries over an hour take no time. Immediate retries and backoffs move the clock themselves.
+/// to it, so ten retries over an hour take no time. Immediate retries and backoffs move the clock themselves, and
+/// ``settle(within:)`` moves it to the end of what batches that are not full wait for.
 public final class TestHarness: Sendable {
     /// The broker, for what the harness has no word for: making publishes fail, looking at queues.
     public let transport: InMemoryTransport
@@ -99,33 +100,65 @@ public final class TestHarness: Sendable {
 
     /// Waits until no service has anything to do: every event is handled, put aside, or waits for its retry.
     ///
-    /// Events that handlers published count too.
+    /// Events that handlers published count too. Batches that are not full are waited for: the clock moves to their end.
     /// - Throws: ``WaitedTooLong`` with the queues' numbers.
     public func settle(within deadline: Duration = .seconds(10)) async throws {
+        try await settleButBatches(within: deadline)
+        while let end = nextBatch {
+            clock.advance(to: end)
+            try await settleButBatches(within: deadline)
+        }
+    }
+
+    /// Waits until nothing is to do but, for batches that are not full, to wait.
+    private func settleButBatches(within deadline: Duration) async throws {
+        let end = ContinuousClock.now + deadline
+        let workers = workers.withLock { $0 }
+        guard workers.values.contains(where: \.hasBatches) else { return try await idle(within: deadline) }
+        // What a worker collects is not the broker's to tell, so it is asked again and again.
+        while !workers.allSatisfy({ isIdleButBatches($0.value) }) {
+            guard ContinuousClock.now < end else { throw tooLong(deadline) }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    private func isIdleButBatches(_ worker: Worker<InMemoryTransport>) -> Bool {
+        let collecting = worker.collecting
+        let depth = transport.depth(of: worker.service)
+        guard let collecting else { return depth.isIdle }
+        // What its hands are too full for waits with the rest.
+        return depth.unsettled == collecting.count && collecting.until > clock.uptime
+    }
+
+    private func idle(within deadline: Duration) async throws {
         let services = services
         do {
             try await transport.broker.wait(within: deadline) { broker in
                 services.allSatisfy { broker.depth(of: $0).isIdle }
             }
         } catch is WaitedTooLong {
-            let depths = services.map { ($0, transport.depth(of: $0)) }.filter { !$0.1.isIdle }
-            throw WaitedTooLong(
-                deadline: deadline,
-                value: depths.map { "\($0): \($1.ready) not begun, \($1.unsettled) not finished" }.sorted()
-                    .joined(separator: "; "))
+            throw tooLong(deadline)
         }
     }
 
-    /// Moves the clock, from one retry to the next, and lets each be handled at its time; then settles.
+    private func tooLong(_ deadline: Duration) -> WaitedTooLong {
+        let depths = services.map { ($0, transport.depth(of: $0)) }.filter { !$0.1.isIdle }
+        return WaitedTooLong(
+            deadline: deadline,
+            value: depths.map { "\($0): \($1.ready) not begun, \($1.unsettled) not finished" }.sorted()
+                .joined(separator: "; "))
+    }
+
+    /// Moves the clock, from one retry or end of a batch to the next, and lets each be handled at its time.
     public func advance(by duration: Duration, within deadline: Duration = .seconds(10)) async throws {
         let target = clock.uptime + duration
-        try await settle(within: deadline)
-        while let due = nextRetry, due <= target {
+        try await settleButBatches(within: deadline)
+        while let due = [nextRetry, nextBatch].compactMap({ $0 }).min(), due <= target {
             clock.advance(to: due)
-            try await settle(within: deadline)
+            try await settleButBatches(within: deadline)
         }
         clock.advance(to: target)
-        try await settle(within: deadline)
+        try await settleButBatches(within: deadline)
     }
 
     /// Moves the clock until no retry is left: every event is handled or put aside.
@@ -135,6 +168,11 @@ public final class TestHarness: Sendable {
             clock.advance(to: due)
             try await settle(within: deadline)
         }
+    }
+
+    /// When the first of the batches that are not full ends.
+    private var nextBatch: Duration? {
+        workers.withLock { $0 }.values.compactMap { $0.collecting?.until }.min()
     }
 
     private var nextRetry: Duration? {

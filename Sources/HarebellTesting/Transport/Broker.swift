@@ -245,14 +245,15 @@ struct Broker: Sendable {
             tags += 1
             queue.consumers[chosen].unsettled[tags] = message
             queue.consumers[chosen].handedOut += 1
-            if queue.consumers[chosen].taking == .one { queue.consumers[chosen].taking = .nothing }
+            let isOne = queue.consumers[chosen].taking == .one
+            if isOne { queue.consumers[chosen].taking = .nothing }
             queue.consumers[chosen].deliveries.yield(
                 TransportDelivery(
                     receipt: DeliveryReceipt(epoch: queue.consumers[chosen].epoch, tag: tags),
                     content: message.content, attempts: message.attempts, unhandledCount: message.unhandledCount,
                     deliveryCount: message.deliveryCount, isRedelivered: message.deliveryCount > 0,
                     firstFailedAt: message.firstFailedAt, replayCount: message.replayCount,
-                    size: (try? message.content.get().body.count) ?? 0))
+                    size: (try? message.content.get().body.count) ?? 0, comesAlone: isOne))
         }
         queue.ready.removeFirst(taken)
         queues[service] = queue

@@ -143,7 +143,7 @@ import Testing
 }
 
 extension [String: String] {
-    fileprivate func with(_ key: String, _ value: String) -> [String: String] {
+    func with(_ key: String, _ value: String) -> [String: String] {
         merging([key: value]) { _, new in new }
     }
 }

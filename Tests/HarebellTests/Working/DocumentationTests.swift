@@ -40,6 +40,22 @@ import Testing
         }
     }
 
+    struct Book: Sendable {
+        /// Refuses what is above a million, and says which and why.
+        func insert(_ loans: [LoanPaidOut], keys: [String]) async throws -> [(Int, String)] {
+            loans.enumerated().filter { $0.element.minorUnits > 100_000_000 }.map { ($0.offset, "too much") }
+        }
+    }
+
+    struct BookPayouts: BatchHandler {
+        let book: Book
+
+        func handle(_ batch: EventBatch<LoanPaidOut>) async throws {
+            let refused = try await book.insert(batch.events, keys: batch.map(\.context.idempotencyKey))
+            for (index, reason) in refused { batch[index].fail(PermanentError(reason)) }
+        }
+    }
+
     private let loan = LoanPaidOut(loanID: "L1", minorUnits: 125_000_000, currency: "SEK")
 
     @Test func `the worker of the article works`() async throws {
@@ -57,6 +73,24 @@ import Testing
             try await transport.waitUntilSettled("email")
         }
         #expect(try transport.published(ReceiptSent.self).map(\.loanID) == ["L1"])
+    }
+
+    @Test func `the batches of the article work`() async throws {
+        let transport = InMemoryTransport()
+        let book = Book()
+        let configuration = WorkerConfiguration(prefetch: 200)
+        let worker = Worker(service: "book", transport: transport, configuration: configuration, logger: quiet) {
+            Subscription(BookPayouts(book: book), upTo: 100, within: .milliseconds(500))
+        }
+        try await worker.running {
+            try await transport.waitForConsumer(of: "book")
+            for number in 0..<100 {
+                let loan = LoanPaidOut(loanID: "L\(number)", minorUnits: number == 7 ? .max : 1, currency: "SEK")
+                try await transport.publish(Envelope(loan, producer: "payout"))
+            }
+            try await transport.waitUntilSettled("book")
+        }
+        #expect(transport.deadLetters(of: "book").map(\.record.errorMessage) == ["too much"])
     }
 
     @Test func `the test of the article works`() async throws {
