@@ -153,13 +153,12 @@ final class Shift: Sendable {
     }
 
     private func start(_ delivery: TransportDelivery, in group: inout DiscardingTaskGroup) {
-        let number = admit(delivery)
+        let now = configuration.clock.uptime()
+        let number = admit(delivery, at: now)
         guard !ledger.isStopping else { return }  // Handed back with the rest.
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
-        let arrival = Arrival(
-            number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
-        handBackLate()
-        guard ledger.holds(number) else { return }
+        let arrival = Arrival(number: number, delivery: delivery, time: now, lane: key)
+        if handBackLate(), !ledger.holds(number) { return }
         if let key, !lanes.withLock({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()
         group.addTask {
