@@ -43,6 +43,11 @@ extension FieldValue {
         case "D": self = .decimal(scale: value.decimal.decimals, value: value.decimal.value)
         case "S":
             let bytes = value.bytes.buffer
+            // Nearly always; validating asks the runtime for generic types each time.
+            if bytes.isASCII {
+                self = .string(String(decoding: bytes, as: UTF8.self))
+                return
+            }
             self = String(validating: bytes, as: UTF8.self).map(FieldValue.string) ?? .bytes(Array(bytes))
         case "x": self = .bytes(Array(value.bytes.buffer))
         case "T": self = .timestamp(value.u64)

@@ -92,7 +92,7 @@ struct WireScanner {
 
     private static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
         // The common case, plain ASCII, without building a string.
-        if bytes.allSatisfy({ $0 < 0x80 }) { return true }
+        if bytes.isASCII { return true }
         return String(validating: bytes, as: UTF8.self) != nil
     }
 }
@@ -125,5 +125,14 @@ extension WireScanner {
         var scanner = WireScanner(bytes)
         try scanner.table("the table")
         guard scanner.isAtEnd else { throw malformed("bytes follow the table") }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether every byte is a character of ASCII: looks at all of them, many at a time.
+    var isASCII: Bool {
+        var bits: UInt8 = 0
+        for byte in self { bits |= byte }
+        return bits < 0x80
     }
 }

@@ -1,11 +1,18 @@
 /// A worker's subscriptions by event type, checked and completed with the worker's defaults.
 struct SubscriptionTable: Sendable {
-    /// One subscription with everything decided.
-    struct Route: Sendable {
+    /// One subscription with everything decided; shared by all its deliveries.
+    final class Route: Sendable {
         let subscription: Subscription
         let retry: RetryPolicy
         let timeout: Duration
         let failures: [FailureRule]
+
+        init(subscription: Subscription, retry: RetryPolicy, timeout: Duration, failures: [FailureRule]) {
+            self.subscription = subscription
+            self.retry = retry
+            self.timeout = timeout
+            self.failures = failures
+        }
     }
 
     private let routes: [EventType: Route]

@@ -322,11 +322,17 @@ final class DeliveryRun: Sendable {
     }
 }
 
-/// A decoded event and what runs for it.
-private struct Handling: Sendable {
+/// A decoded event and what runs for it; shared, for the closures of a call keep it.
+private final class Handling: Sendable {
     let envelope: Envelope
     let route: SubscriptionTable.Route
     let attempt: Subscription.Attempt
+
+    init(envelope: Envelope, route: SubscriptionTable.Route, attempt: @escaping Subscription.Attempt) {
+        self.envelope = envelope
+        self.route = route
+        self.attempt = attempt
+    }
 }
 
 extension DeliveryMachine.Action {

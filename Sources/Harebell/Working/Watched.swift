@@ -22,7 +22,8 @@ package final class Watched<Value: Sendable>: Sendable {
     }
 
     /// Looks at the value.
-    @inlinable package func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
+    @inlinable @inline(__always)
+    package func read<R: Sendable>(_ body: (Value) -> R) -> R { state.withLock { body($0.value) } }
 
     /// Changes the value, and resumes those who waited for what it is now.
     @inlinable @discardableResult

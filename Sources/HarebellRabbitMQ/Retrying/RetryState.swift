@@ -26,9 +26,13 @@ struct RetryState: Equatable {
     var replayCount = 0
 
     init(properties: BasicProperties, exchange: String, isOwn: Bool) {
+        self.init(properties: isOwn ? properties : nil, exchange: exchange)
+    }
+
+    /// - Parameter properties: of a message that came through the service's own exchange; of others none are believed.
+    init(properties: BasicProperties?, exchange: String) {
         originExchange = exchange
-        guard isOwn else { return }
-        let headers = properties.headers
+        guard let headers = properties?.headers else { return }
         func count(_ name: String) -> Int {
             Int(min(max(headers[name]?.integerValue ?? 0, 0), 1_000_000))
         }

@@ -80,7 +80,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         let properties = try? delivery.properties()
         return Unsettled(
             delivery: delivery, queue: queue, properties: properties,
-            retry: RetryState(properties: properties ?? BasicProperties(), exchange: delivery.exchange, isOwn: isOwn),
+            retry: RetryState(properties: isOwn ? properties : nil, exchange: delivery.exchange),
             deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
     }
 
@@ -133,9 +133,10 @@ public final class RabbitMQEndpoint: TransportEndpoint {
 
     /// Settles a delivery, if that was not done, before those who wait for its end hear of it.
     func settle(_ delivery: TransportDelivery, _ body: (Unsettled) -> Void) {
-        guard let entry = state.read({ $0.unsettled[delivery.receipt.tag] }) else { return }
-        body(entry)
-        state.change { $0.unsettled[delivery.receipt.tag] = nil }
+        let tag = delivery.receipt.tag
+        state.change { state in
+            if let entry = state.unsettled.removeValue(forKey: tag) { body(entry) }
+        }
     }
 
     /// Acknowledges a delivery whose outcome is durable.

@@ -20,7 +20,7 @@ struct CloudEventAttributes {
 
     init(_ headers: FieldTable) {
         var isForeign = false
-        for (name, value) in headers {
+        for (name, value) in headers where !setKnown(name, value) {
             if name.hasPrefix(Header.cloudEventsPrefix) {
                 set(name.utf8.dropFirst(Header.cloudEventsPrefix.utf8.count), value)
             } else {
@@ -40,6 +40,21 @@ struct CloudEventAttributes {
                 set(name.utf8.dropFirst(prefix.utf8.count), value)
             }
         }
+    }
+
+    /// Headers as Harebell writes them, told by their length and then by their name; `false` for all others.
+    private mutating func setKnown(_ name: String, _ value: FieldValue) -> Bool {
+        switch name.utf8.count {
+        case 14 where name == "cloudEvents_id": id = id ?? value.plainText
+        case 16 where name == "cloudEvents_type": type = type ?? value.plainText
+        case 16 where name == "cloudEvents_time": time = time ?? value.plainText
+        case 18 where name == "cloudEvents_source": source = source ?? value.plainText
+        case 19 where name == "cloudEvents_subject": subject = subject ?? value.plainText
+        case 23 where name == "cloudEvents_specversion": specversion = specversion ?? value.plainText
+        case 24 where name == "cloudEvents_partitionkey": partitionkey = partitionkey ?? value.plainText
+        default: return false
+        }
+        return true
     }
 
     private mutating func set(_ name: Substring.UTF8View, _ value: FieldValue) {
