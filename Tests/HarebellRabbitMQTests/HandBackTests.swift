@@ -50,6 +50,28 @@ import Testing
         }
     }
 
+    /// A channel of RabbitMQ forgets what it has not told the queue when it is closed: see SettlingAtTheEndTests.
+    @Test(arguments: 1...4) func `what is settled last, and all at once, is settled`(round: Int) async throws {
+        try await withVirtualHost { url in
+            try await withSystem(url, waits: false) { _ in
+            } body: { system in
+                let endpoint = try await system.transport.open(
+                    EndpointDescription(service: "email", subscribes: [Paid.eventType], prefetch: 200))
+                for number in 0..<200 {
+                    try await system.publisher("payout").publish(Paid(loan: "l", number: number))
+                }
+                var hand = Hand(endpoint)
+                try await hand.receive(200)
+                await endpoint.stop()
+                hand.acknowledgeAllButTheFirst()
+                await endpoint.close()
+                try await eventually("the first one is back") { try await system.depth("email") > 0 }
+                let depth = try await system.depth("email")
+                #expect(depth == 1)
+            }
+        }
+    }
+
     private func withFullQueue(_ body: @Sendable (RabbitMQEndpoint) async throws -> Void) async throws {
         try await withVirtualHost { url in
             try await withSystem(url, waits: false, options: Self.options) { _ in
@@ -94,6 +116,11 @@ import Testing
         mutating func receiveAll() async throws -> [Int] {
             try await receive(handedOut - received)
             return try held.map { try $0.content.get().decode(Paid.self).number }
+        }
+
+        /// The last one first: while the first is unsettled, each is said by itself.
+        func acknowledgeAllButTheFirst() {
+            for delivery in held.reversed().dropLast() { endpoint.acknowledge(delivery) }
         }
 
         mutating func releaseAll() {

@@ -29,11 +29,13 @@ public final class AMQPChannel: Sendable {
 
     /// Closes the channel and waits for the broker's answer, at most ``AMQPConfiguration/rpcTimeout``.
     ///
-    /// What was settled before is said before; unsettled deliveries go back to their queues. A task that is cancelled
-    /// does not wait; the channel is closed all the same. Closing again is fine.
+    /// Consumers are stopped first, for RabbitMQ forgets what was settled just before a close: see
+    /// ``AMQPConnection/close(deadline:)``. Unsettled deliveries go back to their queues. A task that is cancelled does not
+    /// wait; the channel is closed all the same. Closing again is fine.
     public func close() async {
         let waiterID = WaiterID.next()
         let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)
+        await connection.core.endConsumers(of: id, until: .after(connection.core.configuration.rpcTimeout / 2))
         _ = await withTaskCancellationHandler {
             await withValueContinuation { continuation in
                 connection.core.perform { machine in
@@ -76,14 +78,23 @@ public final class AMQPChannel: Sendable {
     ) -> Void
 
     func reply(_ start: CallStart) async throws(AMQPError) -> Reply {
+        try await connection.core.reply(
+            on: id.number, deadline: .after(connection.core.configuration.rpcTimeout), start)
+    }
+}
+
+extension ConnectionCore {
+    /// Makes a call on a channel, and waits for its answer.
+    func reply(
+        on number: UInt16, deadline: NIODeadline, _ start: AMQPChannel.CallStart
+    ) async throws(AMQPError) -> Reply {
         let callID = WaiterID.next()
-        let deadline = NIODeadline.after(connection.core.configuration.rpcTimeout)
         let result = await withTaskCancellationHandler {
             await withValueContinuation { continuation in
-                connection.core.perform { start(&$0, callID, .task(continuation), deadline, Task.isCancelled) }
+                perform { start(&$0, callID, .task(continuation), deadline, Task.isCancelled) }
             }
         } onCancel: {
-            connection.core.perform { $0.cancelCall(callID, on: id.number) }
+            perform { $0.cancelCall(callID, on: number) }
         }
         return try result.get()
     }

@@ -38,6 +38,8 @@ struct ChannelMachine: Sendable {
         let tag: String
         /// Where deliveries go; `nil` once nobody wants them.
         var queue: DeliveryQueue?
+        /// What its deliveries end with when it was stopped because the channel is about to be closed.
+        var end: AMQPError?
         var inbox: [ReceivedMessage] = []
     }
 
@@ -251,7 +253,9 @@ struct ChannelMachine: Sendable {
         let tag: String? = if case .tag(let tag) = reply { tag } else { nil }
         guard let place = answered(kind, tag: tag) else { throw unexpected(kind.rawValue) }
         let call = calls.remove(at: place)
-        if let tag, kind == .basicCancelOK { finishConsumer(tag, nil, &out) }
+        if let tag, kind == .basicCancelOK {
+            finishConsumer(tag, consumerIndex(tag).flatMap { consumers[$0].end }, &out)
+        }
         switch call.listener {
         case .waiting(let waiter): out.effects.append(.reply(waiter, .success(reply)))
         case .abandoned: if let tag, kind == .basicConsumeOK { cancelUnwanted(tag, &out) }

@@ -119,13 +119,19 @@ public final class AMQPConnection: Sendable {
     ///
     /// What was settled before is said before; unsettled deliveries go back. A second call waits for the same end. In a
     /// task that is cancelled, 50 ms are left for the answer. AMQP 0-9-1 §2.2.4.
+    ///
+    /// Consumers are stopped first: a quorum queue of RabbitMQ would forget what was settled just before the close and
+    /// deliver it again. For what is settled after its consumer was stopped, and is much, it may do so all the same.
     /// - Parameter deadline: how long to wait at most.
     public func close(deadline: Duration = .seconds(5)) async {
+        let end = NIODeadline.after(deadline)
+        // Half of the time: a broker that does not answer this may answer the goodbye.
+        await core.endConsumers(until: .after(deadline / 2))
         _ = await withTaskCancellationHandler {
             await withValueContinuation { continuation in
                 core.perform { machine in
-                    let limit = Task.isCancelled ? min(deadline, Self.haste) : deadline
-                    machine.close(.task(continuation), deadline: .after(limit))
+                    machine.close(
+                        .task(continuation), deadline: Task.isCancelled ? min(end, .after(Self.haste)) : end)
                 }
             }
         } onCancel: {

@@ -67,7 +67,7 @@ extension ConnectionMachine {
         return AMQPError(.closed, "the channel was closed")
     }
 
-    /// Sends a method whose answer `waiter` gets.
+    /// Sends a method whose answer `waiter` gets, behind what was acknowledged before.
     mutating func call(
         _ method: OutboundMethod, answeredBy kind: ReplyKind, on id: ChannelID, callID: UInt64,
         _ waiter: Waiter<Result<Reply, AMQPError>>, deadline: NIODeadline, isCancelled: Bool
@@ -76,6 +76,7 @@ extension ConnectionMachine {
         let tag: String? = if case .basicCancel(let tag) = method { tag } else { nil }
         let call = ChannelMachine.Call(
             id: callID, kind: kind, listener: .waiting(waiter), deadline: deadline, consumerTag: tag)
+        channels[index]?.flushAcknowledgements(&out)
         channels[index]?.call(method, call, &out)
         noteDeadline(deadline)
         wantWake()

@@ -60,6 +60,8 @@ final class TextBlock {
         // A hyphen at a forced break would look like a part of the identifier or the address.
         let attributes = pango_attr_list_new()
         pango_attr_list_insert(attributes, pango_attr_insert_hyphens_new(0))
+        // Copied out of the document, a ligature is a character that the identifier does not have.
+        pango_attr_list_insert(attributes, pango_attr_font_features_new("liga=0, clig=0"))
         if let unbroken = style.unbroken, let attribute = pango_attr_allow_breaks_new(0) {
             attribute.pointee.start_index = UInt32(unbroken.lowerBound)
             attribute.pointee.end_index = UInt32(unbroken.upperBound)

@@ -11,14 +11,14 @@ struct `A receipt on paper` {
         try await withFolder { folder in
             let printer = DocumentPrinter(folder: folder)
             let printed = try await printer.print(
-                payout(), eventID: EventID("0190a1b2-0000-7000-8000-00000000000e"), correlationID: "order-42")
+                payout(), eventID: EventID("0190a1b2-0000-7000-8000-00000000000e"), correlationID: "order-42-fl-fi-ffi")
 
             let text = try poppler("pdftotext", ["-layout", printed.path, "-"])
             #expect(text.contains("Åsa Öberg, 1 250 000,00 kr"))
             #expect(text.contains("Page 1 of 1"))
             #expect(text.contains("2026-03-01 12:00:00"))
             #expect(text.contains("PO-1"))
-            #expect(text.contains("Correlation order-42"))
+            #expect(text.contains("Correlation order-42-fl-fi-ffi"), "letters, no ligatures")
 
             let fonts = try poppler("pdffonts", [printed.path]).split(separator: "\n").dropFirst(2)
             #expect(!fonts.isEmpty)
@@ -27,7 +27,7 @@ struct `A receipt on paper` {
             }
 
             let information = try poppler("pdfinfo", ["-isodates", printed.path])
-            #expect(information.contains("correlation-id=order-42;"))
+            #expect(information.contains("correlation-id=order-42-fl-fi-ffi;"))
             #expect(information.contains("event-id=0190a1b2-0000-7000-8000-00000000000e;"))
             #expect(information.contains("Åsa Öberg, 1 250 000,00 kr"))
             #expect(information.contains("CreationDate:    2026-03-01T12:00:00Z"))
