@@ -5,90 +5,29 @@
 #endif
 
 /// One message as the transport delivered it.
-///
-/// A copy shares its parts with the original until one of them is changed: it passes through many hands for each message.
 public struct TransportDelivery: Sendable {
-    private struct Parts {
-        var receipt: DeliveryReceipt
-        var content: Result<Envelope, MalformedMessage>
-        var attempts: Int
-        var unhandledCount: Int
-        var deliveryCount: Int
-        var isRedelivered: Bool
-        var firstFailedAt: Date?
-        var replayCount: Int
-        var size: Int
-        var comesAlone: Bool
-    }
-
-    /// Never changed once it is shared, which is what makes it sendable.
-    private final class Storage: @unchecked Sendable {
-        var parts: Parts
-
-        init(_ parts: Parts) {
-            self.parts = parts
-        }
-    }
-
-    private var storage: Storage
-
-    private mutating func change(_ body: (inout Parts) -> Void) {
-        if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.parts) }
-        body(&storage.parts)
-    }
-
     /// By which it is settled.
-    public var receipt: DeliveryReceipt {
-        get { storage.parts.receipt }
-        set { change { $0.receipt = newValue } }
-    }
+    public var receipt: DeliveryReceipt
     /// The event, or why it cannot be read.
-    public var content: Result<Envelope, MalformedMessage> {
-        get { storage.parts.content }
-        set { change { $0.content = newValue } }
-    }
+    public var content: Result<Envelope, MalformedMessage>
     /// Calls of a handler that failed so far: 0 on the first delivery.
-    public var attempts: Int {
-        get { storage.parts.attempts }
-        set { change { $0.attempts = newValue } }
-    }
+    public var attempts: Int
     /// How often it was found to have no handler so far (`harebell-unhandled`).
-    public var unhandledCount: Int {
-        get { storage.parts.unhandledCount }
-        set { change { $0.unhandledCount = newValue } }
-    }
+    public var unhandledCount: Int
     /// How often the broker delivered it before; a hint at crashes, never a count of attempts.
-    public var deliveryCount: Int {
-        get { storage.parts.deliveryCount }
-        set { change { $0.deliveryCount = newValue } }
-    }
+    public var deliveryCount: Int
     /// Whether the broker delivered it before.
-    public var isRedelivered: Bool {
-        get { storage.parts.isRedelivered }
-        set { change { $0.isRedelivered = newValue } }
-    }
+    public var isRedelivered: Bool
     /// When it failed for the first time.
-    public var firstFailedAt: Date? {
-        get { storage.parts.firstFailedAt }
-        set { change { $0.firstFailedAt = newValue } }
-    }
+    public var firstFailedAt: Date?
     /// How often an operator replayed it.
-    public var replayCount: Int {
-        get { storage.parts.replayCount }
-        set { change { $0.replayCount = newValue } }
-    }
+    public var replayCount: Int
     /// The body's size in bytes.
-    public var size: Int {
-        get { storage.parts.size }
-        set { change { $0.size = newValue } }
-    }
+    public var size: Int
     /// Whether the transport hands out nothing else until this is settled, for it is a probe or may be deadly.
     ///
     /// Nothing is to be expected beside it, so it is not made to wait for a batch.
-    public var comesAlone: Bool {
-        get { storage.parts.comesAlone }
-        set { change { $0.comesAlone = newValue } }
-    }
+    public var comesAlone: Bool
 
     /// A delivery from its parts.
     ///
@@ -98,11 +37,16 @@ public struct TransportDelivery: Sendable {
         deliveryCount: Int = 0, isRedelivered: Bool = false, firstFailedAt: Date? = nil, replayCount: Int = 0,
         size: Int, comesAlone: Bool = false
     ) {
-        storage = Storage(
-            Parts(
-                receipt: receipt, content: content, attempts: attempts, unhandledCount: unhandledCount,
-                deliveryCount: deliveryCount, isRedelivered: isRedelivered, firstFailedAt: firstFailedAt,
-                replayCount: replayCount, size: size, comesAlone: comesAlone))
+        self.receipt = receipt
+        self.content = content
+        self.attempts = attempts
+        self.unhandledCount = unhandledCount
+        self.deliveryCount = deliveryCount
+        self.isRedelivered = isRedelivered
+        self.firstFailedAt = firstFailedAt
+        self.replayCount = replayCount
+        self.size = size
+        self.comesAlone = comesAlone
     }
 }
 
