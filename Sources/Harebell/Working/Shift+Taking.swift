@@ -45,22 +45,20 @@ extension Shift {
     }
 
     /// Notes an arrival; if a probe is wanted, this is it.
-    func admit(_ delivery: TransportDelivery, at now: Duration) -> Int {
-        guard hasBreaker, plan.read({ $0.admission != .all }) else { return ledger.admit(delivery, at: now) }
+    func admit(_ delivery: TransportDelivery) -> Int {
+        guard hasBreaker, plan.read({ $0.admission != .all }) else { return ledger.admit(delivery) }
         // In one step for those who hand back, or they might take the probe away.
         return handingBack.withLock { _ in
-            let number = ledger.admit(delivery, at: now)
+            let number = ledger.admit(delivery)
             plan.change { $0.breaker { _ = $0.arrived(number) } }
             return number
         }
     }
 
     /// What comes out of the endpoint after a change was in force goes back at once, if it may not begin.
-    /// - Returns: whether there was a look at what is in hand; otherwise all of it may begin.
-    func handBackLate() -> Bool {
-        guard plan.read({ $0.admission != .all }) else { return false }
+    func handBackLate() {
+        guard plan.read({ $0.admission != .all }) else { return }
         handBackExcluded { $0.isSettled($0.change) || $0.breaker?.state == .probing }
-        return true
     }
 
     /// Hands back what waits and may not begin, if the plan is still the one that the endpoint follows.

@@ -159,12 +159,13 @@ final class Shift: Sendable {
     }
 
     private func start(_ delivery: TransportDelivery, in group: inout DiscardingTaskGroup) {
-        let now = configuration.clock.uptime()
-        let number = admit(delivery, at: now)
+        let number = admit(delivery)
         guard !ledger.isStopping else { return }  // Handed back with the rest.
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
-        let arrival = Arrival(number: number, delivery: delivery, time: now, lane: key)
-        if handBackLate(), !ledger.holds(number) { return }
+        let arrival = Arrival(
+            number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
+        handBackLate()
+        guard ledger.holds(number) else { return }
         if table.hasBatches, collect(arrival) { return }
         if let key, !lineup.change({ $0.enter(arrival, key: key) }) { return }
         ledger.taskBegan()

@@ -167,6 +167,7 @@ extension RabbitMQEndpoint {
         let isWanted = state.change { state in
             guard !state.isStopping, state.order.number == order.number else { return false }
             state.sources = sources
+            state.mostPrefetch = max(state.mostPrefetch, Int(prefetch))
             state.hasSuspect = false
             return true
         }

@@ -36,6 +36,10 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         var sources: [RecoveringDeliveries] = []
         /// Whether one of them has brought a suspect.
         var hasSuspect = false
+        /// The largest prefetch so far.
+        var mostPrefetch = 0
+        /// Over which the last delivery of each queue came; kept open by this until the end.
+        var channels: [String: AMQPChannel] = [:]
     }
 
     /// A way to take messages, with its place among all that were asked for.
@@ -96,6 +100,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
                 state.nextReceipt += 1
                 state.unsettled[state.nextReceipt] = entry
             }
+            if let last = entries.last { state.channels[last.queue] = last.delivery.channel }
             return state.nextReceipt - UInt64(entries.count)
         }
         deliveries.put(
@@ -190,6 +195,33 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         }
         for entry in rest { handBack(entry) }
         await handBacks.settled()
+        await applied()
         await copies.close()
     }
+
+    /// Waits until the queues have all that was settled, but no longer than ``longestApplying``.
+    ///
+    /// RabbitMQ forgets what was settled just before a channel is closed, beyond the 32 settlements that a channel sends
+    /// at a time, and delivers it again. A consumer that was cancelled is counted until its last message is settled at
+    /// the queue. (Other replicas are counted, too: when all is applied at once, the wait is in vain.)
+    private func applied() async {
+        let channels = state.change { state in
+            defer { state.channels = [:] }
+            return state.mostPrefetch > Self.settledAtOnce ? state.channels : [:]
+        }
+        for (queue, channel) in channels {
+            func consumers() async -> UInt32 {
+                (try? await channel.declareQueue(queue, passive: true).consumerCount) ?? 0
+            }
+            let (before, end) = (await consumers(), ContinuousClock.now + Self.longestApplying)
+            var now = before
+            while now > 0, now >= before, ContinuousClock.now < end {
+                guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
+                now = await consumers()
+            }
+        }
+    }
+
+    private static let settledAtOnce = 32
+    private static let longestApplying: Duration = .seconds(1)
 }
