@@ -6,6 +6,9 @@ import TestSupport
 import Testing
 
 /// Pauses, drains, resumes and other prefetches, many at once, on a real broker.
+///
+/// Order is not asserted: a storm pauses again before all has come again that was handed back, and hands back more than 32
+/// at a time, and then RabbitMQ keeps none. HandBackTests hold the order where it can be kept, WorkerControlTests in memory.
 @Suite(.timeLimit(.minutes(2))) struct ControlStormTests {
     /// A broker before 4.0 counts what is handed back, and a storm hands back more often than a usual limit allows.
     private static let options = TopologyOptions(rungs: RetryRungs(TestSystem.rungs), deliveryLimit: 1_000_000)
@@ -36,17 +39,6 @@ import Testing
                 }
                 await worker.resume()
                 try await eventually("all are handled") { seen.count >= 200 }
-                // RabbitMQ's own (HandBackTests says which line of it): a storm pauses again before all has come again
-                // that was handed back, and hands back more than 32 at a time. Counts, above and below, are strict, and so
-                // is the order in memory (WorkerControlTests).
-                withKnownIssue(
-                    "order per key when a part of what was handed back is handed back again", isIntermittent: true
-                ) {
-                    for key in 0..<3 {
-                        let numbers = seen.events.filter { $0.loan == "l\(key)" }.map(\.number)
-                        #expect(numbers == (0..<200).filter { $0 % 3 == key })
-                    }
-                }
                 try await system.expectEmpty("email", "email.due", "email.dead")
             }
             #expect(seen.count == 200, "nothing is handled twice")

@@ -26,9 +26,8 @@ public struct Envelope: Sendable, Hashable {
         var body: [UInt8]
     }
 
-    /// Never changed once it is shared, which is what makes it sendable.
-    private final class Storage: @unchecked Sendable {
-        var parts: Parts
+    private final class Storage: Sendable {
+        let parts: Parts
 
         init(_ parts: Parts) {
             self.parts = parts
@@ -38,8 +37,9 @@ public struct Envelope: Sendable, Hashable {
     private var storage: Storage
 
     private mutating func change(_ body: (inout Parts) -> Void) {
-        if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.parts) }
-        body(&storage.parts)
+        var parts = storage.parts
+        body(&parts)
+        storage = Storage(parts)
     }
 
     /// The event's identity, the same on every copy.

@@ -38,7 +38,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         var hasSuspect = false
         /// The largest prefetch so far.
         var mostPrefetch = 0
-        /// Over which the last delivery of each queue came; kept open by this until the end.
+        /// Over which the last delivery to a consumer of each queue came; kept open by this until the end.
         var channels: [String: AMQPChannel] = [:]
     }
 
@@ -100,7 +100,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
                 state.nextReceipt += 1
                 state.unsettled[state.nextReceipt] = entry
             }
-            if let last = entries.last { state.channels[last.queue] = last.delivery.channel }
+            if !isAlone, let last = entries.last { state.channels[last.queue] = last.delivery.channel }
             return state.nextReceipt - UInt64(entries.count)
         }
         deliveries.put(

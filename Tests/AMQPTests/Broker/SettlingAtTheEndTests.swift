@@ -38,11 +38,12 @@ import Testing
             await connection.close()
             let other = try await AMQPConnection.connect(configuration, logger: quietLogger)
             let looking = try await other.openChannel()
-            try await eventually("the one that was not acknowledged is back") {
-                try await looking.declareQueue("q", passive: true).messageCount > 0
+            // A consumer counts until the queue has its last message back.
+            let queue = try await eventualValue("nobody has any") {
+                let queue = try await looking.declareQueue("q", passive: true)
+                return queue.consumerCount == 0 ? queue : nil
             }
-            let left = try await looking.declareQueue("q", passive: true).messageCount
-            #expect(left == 1)
+            #expect(queue.messageCount == 1)
             await other.close()
         }
     }
