@@ -25,14 +25,12 @@ struct RetryState: Equatable {
     /// How often an operator replayed it.
     var replayCount = 0
 
-    init(properties: BasicProperties, exchange: String, isOwn: Bool) {
-        self.init(properties: isOwn ? properties : nil, exchange: exchange)
-    }
-
-    /// - Parameter properties: of a message that came through the service's own exchange; of others none are believed.
-    init(properties: BasicProperties?, exchange: String) {
+    /// - Parameters:
+    ///   - properties: believed only of a message that came through the service's own exchange.
+    ///   - isOwn: whether it did.
+    init(properties: BasicProperties?, exchange: String, isOwn: Bool) {
         originExchange = exchange
-        guard let headers = properties?.headers else { return }
+        guard isOwn, let headers = properties?.headers else { return }
         func count(_ name: String) -> Int {
             Int(min(max(headers[name]?.integerValue ?? 0, 0), 1_000_000))
         }

@@ -84,7 +84,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         let properties = try? delivery.properties()
         return Unsettled(
             delivery: delivery, queue: queue, properties: properties,
-            retry: RetryState(properties: isOwn ? properties : nil, exchange: delivery.exchange),
+            retry: RetryState(properties: properties, exchange: delivery.exchange, isOwn: isOwn),
             deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
     }
 
@@ -187,19 +187,28 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         for source in sources { await source.cancel() }
     }
 
-    /// Hands back what was never settled, oldest first, so that the queue's order stays; returns when the queue has it.
+    /// Hands back what was never settled, oldest first, so that the queue's order stays; returns when the queue has it,
+    /// after ``longestApplying`` at the latest.
     public func close() async {
         let rest = state.change { state in
             defer { state.unsettled.removeAll() }
             return state.unsettled.sorted { $0.key < $1.key }.map(\.value)
         }
         for entry in rest { handBack(entry) }
-        await handBacks.settled()
-        await applied()
+        // A broker that does not answer must not prolong the shutdown: what it was not told comes again.
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await self.handBacks.settled()
+                await self.applied()
+            }
+            group.addTask { try? await Task.sleep(for: Self.longestApplying) }
+            await group.next()
+            group.cancelAll()
+        }
         await copies.close()
     }
 
-    /// Waits until the queues have all that was settled, but no longer than ``longestApplying``.
+    /// Waits until the queues have all that was settled, or until the task is cancelled.
     ///
     /// RabbitMQ forgets what was settled just before a channel is closed, beyond the 32 settlements that a channel sends
     /// at a time, and delivers it again. A consumer that was cancelled is counted until its last message is settled at
@@ -213,9 +222,9 @@ public final class RabbitMQEndpoint: TransportEndpoint {
             func consumers() async -> UInt32 {
                 (try? await channel.declareQueue(queue, passive: true).consumerCount) ?? 0
             }
-            let (before, end) = (await consumers(), ContinuousClock.now + Self.longestApplying)
+            let before = await consumers()
             var now = before
-            while now > 0, now >= before, ContinuousClock.now < end {
+            while now > 0, now >= before {
                 guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
                 now = await consumers()
             }
