@@ -188,7 +188,7 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     }
 
     /// Hands back what was never settled, oldest first, so that the queue's order stays; returns when the queue has it,
-    /// after ``longestApplying`` at the latest.
+    /// or after a second without an answer.
     public func close() async {
         let rest = state.change { state in
             defer { state.unsettled.removeAll() }
