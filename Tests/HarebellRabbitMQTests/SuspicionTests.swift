@@ -1,4 +1,4 @@
-import Harebell
+@_spi(HarebellTransports) import Harebell
 import Testing
 
 @testable import HarebellRabbitMQ

@@ -7,9 +7,15 @@
 #endif
 
 /// Remembers the names seen lately, so that deliveries from the same queues make no strings.
-struct NameCache: Sendable {
-    struct Names: Sendable {
+package struct NameCache: Sendable {
+    /// Names of one kind: as many as there are places, whatever arrives.
+    package struct Names: Sendable {
         private var known = [String](repeating: "", count: NameCache.count)
+
+        package init() {}
+
+        /// The string of a text; the one made before, where it still has its place.
+        package mutating func string(_ text: BorrowedText) -> String { string(text.bytes) }
 
         /// The string of these bytes; the one made before, where it still has its place.
         mutating func string(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -77,33 +77,26 @@ extension BasicProperties {
 
     /// Decodes a property list (flags, then values) after proving that it is well-formed.
     init(encoded bytes: UnsafeRawBufferPointer) throws(AMQPError) {
-        try WireScanner.checkProperties(bytes)
         let pool = DecodingPool()
-        var decoded: UnsafeMutableRawPointer?
-        let status = amqp_decode_properties(
-            UInt16(AMQP_BASIC_CLASS), pool.pointer, amqp_bytes_t(borrowing: bytes), &decoded)
-        guard status == 0, let decoded else { throw AMQPError(.malformed, "the properties cannot be decoded") }
-        self.init(decoded: decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee)
+        self.init(decoded: try amqp_basic_properties_t(encoded: bytes, pool))
         _ = consume pool
     }
 
     private init(decoded: amqp_basic_properties_t) {
         self.init()
-        // Fields whose flag is not set hold what the pool's memory held before.
-        func has(_ bit: Int) -> Bool { decoded._flags & (1 << bit) != 0 }
-        if has(15) { contentType = decoded.content_type.text }
-        if has(14) { contentEncoding = decoded.content_encoding.text }
-        if has(13) { headers = FieldTable(decoded: decoded.headers) }
-        if has(12) { deliveryMode = decoded.delivery_mode }
-        if has(11) { priority = decoded.priority }
-        if has(10) { correlationID = decoded.correlation_id.text }
-        if has(9) { replyTo = decoded.reply_to.text }
-        if has(8) { expiration = decoded.expiration.text }
-        if has(7) { messageID = decoded.message_id.text }
-        if has(6) { timestamp = decoded.timestamp }
-        if has(5) { type = decoded.type.text }
-        if has(4) { userID = decoded.user_id.text }
-        if has(3) { appID = decoded.app_id.text }
-        if has(2) { clusterID = decoded.cluster_id.text }
+        if decoded.has(15) { contentType = decoded.content_type.text }
+        if decoded.has(14) { contentEncoding = decoded.content_encoding.text }
+        if decoded.has(13) { headers = FieldTable(decoded: decoded.headers) }
+        if decoded.has(12) { deliveryMode = decoded.delivery_mode }
+        if decoded.has(11) { priority = decoded.priority }
+        if decoded.has(10) { correlationID = decoded.correlation_id.text }
+        if decoded.has(9) { replyTo = decoded.reply_to.text }
+        if decoded.has(8) { expiration = decoded.expiration.text }
+        if decoded.has(7) { messageID = decoded.message_id.text }
+        if decoded.has(6) { timestamp = decoded.timestamp }
+        if decoded.has(5) { type = decoded.type.text }
+        if decoded.has(4) { userID = decoded.user_id.text }
+        if decoded.has(3) { appID = decoded.app_id.text }
+        if decoded.has(2) { clusterID = decoded.cluster_id.text }
     }
 }

@@ -41,6 +41,10 @@ public struct Delivery: Sendable {
         return try result.get()
     }
 
+    func withEncodedProperties(_ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        message.properties.withUnsafeBytes(body)
+    }
+
     /// Whether it can still be settled, as far as is known now: its channel is open.
     ///
     /// When it is not, the broker delivers the message again.

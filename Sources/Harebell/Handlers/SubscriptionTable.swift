@@ -6,12 +6,17 @@ struct SubscriptionTable: Sendable {
         let retry: RetryPolicy
         let timeout: Duration
         let failures: [FailureRule]
+        /// Its place among ``SubscriptionTable/eventTypes``.
+        let place: Int
 
-        init(subscription: Subscription, retry: RetryPolicy, timeout: Duration, failures: [FailureRule]) {
+        init(
+            subscription: Subscription, retry: RetryPolicy, timeout: Duration, failures: [FailureRule], place: Int
+        ) {
             self.subscription = subscription
             self.retry = retry
             self.timeout = timeout
             self.failures = failures
+            self.place = place
         }
     }
 
@@ -48,10 +53,10 @@ struct SubscriptionTable: Sendable {
                     "\(subscription.eventType) has two handlers, \(other.subscription.name) and \(subscription.name);"
                         + " a service has one per event type, what must fail alone is a service of its own")
             } else {
-                eventTypes.append(subscription.eventType)
                 routes[subscription.eventType] = Route(
                     subscription: subscription, retry: subscription.retry ?? configuration.retry, timeout: timeout,
-                    failures: subscription.failures + configuration.failures)
+                    failures: subscription.failures + configuration.failures, place: eventTypes.count)
+                eventTypes.append(subscription.eventType)
             }
         }
         guard problems.isEmpty else {

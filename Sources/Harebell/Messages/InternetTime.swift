@@ -14,36 +14,45 @@ package enum InternetTime {
     /// What Harebell itself writes, `2026-11-23T10:11:12.345Z`, is read digit by digit, which takes a tenth of the time;
     /// every other form is Foundation's.
     package static func parse(_ text: String) -> Date? {
-        if let date = digits(text.utf8) { return date }
+        if let date = parsePlain(text.utf8.span) { return date }
         if let date = try? precise.parse(text) {
             return Date(timeIntervalSince1970: (date.timeIntervalSince1970 * 1_000).rounded() / 1_000)
         }
         return try? whole.parse(text)
     }
 
-    /// `nil` for every other form, and for what is no date.
-    private static func digits(_ text: String.UTF8View) -> Date? {
+    /// The date, if it is written as Harebell does, or without milliseconds; `nil` for every other form, and for what is no date.
+    package static func parsePlain(_ text: Span<UInt8>) -> Date? {
         guard text.count == 24 || text.count == 20 else { return nil }
-        var bytes = text.makeIterator()
-        func number(_ count: Int) -> Int? {
+        var isPlain = true
+        func number(_ range: Range<Int>) -> Int {
             var value = 0
-            for _ in 0..<count {
-                guard let byte = bytes.next(), UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte else { return nil }
-                value = value * 10 + Int(byte - UInt8(ascii: "0"))
+            for place in range {
+                let digit = text[place] &- UInt8(ascii: "0")
+                isPlain = isPlain && digit < 10
+                value = value &* 10 &+ Int(digit)
             }
             return value
         }
-        func sign(_ wanted: Unicode.Scalar) -> Bool { bytes.next() == UInt8(ascii: wanted) }
-        guard let year = number(4), sign("-"), let month = number(2), sign("-"), let day = number(2), sign("T"),
-            let hour = number(2), sign(":"), let minute = number(2), sign(":"), let second = number(2),
-            year >= 1970, 1...12 ~= month, 1...days(in: month, of: year) ~= day, hour < 24, minute < 60, second < 60
-        else { return nil }
-        var milliseconds = 0
-        if text.count == 24 {
-            guard sign("."), let fraction = number(3) else { return nil }
-            milliseconds = fraction
+        func sign(_ place: Int, _ wanted: Unicode.Scalar) {
+            isPlain = isPlain && text[place] == UInt8(ascii: wanted)
         }
-        guard sign("Z") else { return nil }
+        let (year, month, day) = (number(0..<4), number(5..<7), number(8..<10))
+        let (hour, minute, second) = (number(11..<13), number(14..<16), number(17..<19))
+        var milliseconds = 0
+        sign(4, "-")
+        sign(7, "-")
+        sign(10, "T")
+        sign(13, ":")
+        sign(16, ":")
+        sign(text.count - 1, "Z")
+        if text.count == 24 {
+            sign(19, ".")
+            milliseconds = number(20..<23)
+        }
+        guard isPlain, year >= 1970, 1...12 ~= month, 1...days(in: month, of: year) ~= day, hour < 24, minute < 60,
+            second < 60
+        else { return nil }
         let seconds = ((daysSince1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
         return Date(timeIntervalSince1970: Double(seconds * 1_000 + milliseconds) / 1_000)
     }

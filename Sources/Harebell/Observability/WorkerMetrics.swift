@@ -6,6 +6,8 @@ import Synchronization
 /// Event types that the service does not subscribe to share the label `other`.
 final class WorkerMetrics: Sendable {
     private let events: [EventType: EventMetrics]
+    /// In the order of the service's subscriptions.
+    private let subscribed: [EventMetrics]
     private let other: EventMetrics
     private let running = Atomic<Int>(0)
     private let pausing = Atomic<Int>(0)
@@ -25,7 +27,8 @@ final class WorkerMetrics: Sendable {
         func gauge(_ label: String, _ dimensions: [(String, String)] = []) -> Gauge {
             Gauge(label: label, dimensions: [("service", service.rawValue)] + dimensions, factory: factory)
         }
-        events = Dictionary(eventTypes.map { ($0, metrics($0.rawValue)) }) { first, _ in first }
+        subscribed = eventTypes.map { metrics($0.rawValue) }
+        events = Dictionary(zip(eventTypes, subscribed)) { first, _ in first }
         other = metrics("other")
         inFlight = gauge(MetricName.inFlight)
         inHand = gauge(MetricName.inHand)
@@ -36,6 +39,9 @@ final class WorkerMetrics: Sendable {
             ? BreakerState.allCases.map { ($0, gauge(MetricName.breakerState, [("state", $0.rawValue)])) } : []
         states = WorkerState.allCases.map { ($0, gauge(MetricName.workerState, [("state", $0.rawValue)])) }
     }
+
+    /// Those of a subscription, or of all that the service does not subscribe to; not looked for by name.
+    func of(_ route: SubscriptionTable.Route?) -> EventMetrics { route.map { subscribed[$0.place] } ?? other }
 
     subscript(_ type: EventType?) -> EventMetrics { type.flatMap { events[$0] } ?? other }
 

@@ -35,13 +35,15 @@
 /// because its events could not be published yet: while this process lives, the same envelopes are tried again.
 struct DeliveryMachine: Sendable {
     /// What the worker has to do next.
+    ///
+    /// Records are kept apart, for an action is in the hands of each message's task, and few have one.
     enum Action: Sendable, Hashable {
         case callHandler(attempt: Int)
         /// Wait, then report ``DeliveryMachine/paused()``.
         case pause(Duration)
         case publish(Envelope)
-        case storeRetry(after: Duration, FailureRecord)
-        case storeDeadLetter(DeadLetterReason, FailureRecord)
+        indirect case storeRetry(after: Duration, FailureRecord)
+        indirect case storeDeadLetter(DeadLetterReason, FailureRecord)
         /// Take nothing new, wait, then report ``DeliveryMachine/backedOff()``.
         case backOff(Duration)
         case settle(DeliveryOutcome)
@@ -49,8 +51,8 @@ struct DeliveryMachine: Sendable {
 
     private enum State {
         case received, calling, pausing
-        case publishing([Envelope], next: Int, failures: Int)
-        case storing(Action, DeliveryOutcome, failures: Int)
+        indirect case publishing([Envelope], next: Int, failures: Int)
+        indirect case storing(Action, DeliveryOutcome, failures: Int)
         case settled
     }
 

@@ -3,9 +3,9 @@ enum DeliveryOutcome: Sendable, Hashable {
     /// The handler returned and what it published is durable: acknowledge.
     case handled
     /// A copy waits for its retry; the transport has acknowledged.
-    case retryScheduled(after: Duration, FailureRecord)
+    indirect case retryScheduled(after: Duration, FailureRecord)
     /// A copy is in the dead-letter queue; the transport has acknowledged.
-    case deadLettered(DeadLetterReason, FailureRecord)
+    indirect case deadLettered(DeadLetterReason, FailureRecord)
     /// Shutdown came first: hand back, uncounted.
     case released
 

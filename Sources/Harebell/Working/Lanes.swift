@@ -7,12 +7,22 @@ struct Lanes<Item: Sendable>: Sendable {
         var items: [Item] = []
         var head = 0
         /// How many run in the lane.
-        var running = 1
+        var running: Int
         /// The batch that they are collected in.
         var batch: Int?
 
         var isEmpty: Bool { head == items.count }
         var first: Item? { isEmpty ? nil : items[head] }
+
+        /// Whether the item may run beside those that do; otherwise it waits.
+        mutating func enter(_ item: Item, batch wanted: Int?) -> Bool {
+            if running == 0 || (wanted != nil && batch == wanted && isEmpty) {
+                running += 1
+                return true
+            }
+            items.append(item)
+            return false
+        }
 
         mutating func next() -> Item? {
             guard head < items.count else { return nil }
@@ -32,30 +42,22 @@ struct Lanes<Item: Sendable>: Sendable {
     /// Whether the item may run now; otherwise it waits in its lane.
     /// - Parameter batch: the batch that it would be collected in, which may be in the lane already.
     mutating func enter(_ item: Item, key: String, batch: Int? = nil) -> Bool {
-        guard let queue = queues[key] else {
-            queues[key] = Queue(batch: batch)
-            return true
-        }
-        if let batch, queue.batch == batch, queue.isEmpty {
-            queues[key]?.running += 1
-            return true
-        }
-        queues[key]?.items.append(item)
-        return false
+        queues[key, default: Queue(running: 0, batch: batch)].enter(item, batch: batch)
     }
 
     /// An item that ran in the lane has ended: the next one, which runs now, if that was the last of its batch.
     mutating func leave(_ key: String) -> Item? {
-        guard let running = queues[key]?.running else { return nil }
-        guard running == 1 else {
-            queues[key]?.running -= 1
+        // Looked for once: it is done for each message.
+        guard let index = queues.index(forKey: key) else { return nil }
+        guard queues.values[index].running == 1 else {
+            queues.values[index].running -= 1
             return nil
         }
-        guard let next = queues[key]?.next() else {
-            queues[key] = nil
+        guard let next = queues.values[index].next() else {
+            queues.remove(at: index)
             return nil
         }
-        queues[key]?.batch = nil
+        queues.values[index].batch = nil
         return next
     }
 

@@ -37,8 +37,9 @@ final class Ledger: Sendable {
     // MARK: Arriving and leaving
 
     /// Notes an arrival and returns its place in the order.
-    func admit(_ delivery: TransportDelivery) -> Int {
-        let now = clock.uptime()
+    /// - Parameter now: the clock's uptime, if it was asked.
+    func admit(_ delivery: TransportDelivery, at now: Duration? = nil) -> Int {
+        let now = now ?? clock.uptime()
         return state.change { $0.hand.admit(delivery, at: now) }
     }
 
@@ -124,10 +125,10 @@ final class Ledger: Sendable {
     /// Makes a change, and tells those who may begin because of it.
     @discardableResult
     private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
-        let now = clock.uptime()
         let (result, look) = state.change { state -> (Result, Duration?) in
             let result = body(&state)
             guard !state.askers.isEmpty else { return (result, nil) }
+            let now = clock.uptime()
             for (number, answer) in state.hand.answers(at: now, admission: admission()) {
                 state.askers.removeValue(forKey: number)?.resume(returning: answer)
             }

@@ -42,7 +42,7 @@ final class DeliveryRun: Sendable {
         self.log = DeliveryLog(
             shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name,
             batchSize: batchSize)
-        self.metrics = shift.metrics[eventType]
+        self.metrics = shift.metrics.of(route)
         self.trace = shift.isTraced ? TraceOfCall() : nil
     }
 
@@ -72,43 +72,43 @@ final class DeliveryRun: Sendable {
     }
 
     /// Sees the delivery to its outcome; whether its handler was called.
-    /// - Parameter position: where it stands, if it was handled in a batch.
-    func run(from position: Position? = nil) async -> Bool {
-        let began = position?.began ?? clock.uptime()
-        var machine = position?.machine ?? makeMachine()
-        var action: DeliveryMachine.Action
-        var handler: Handling?
-        if let position {
-            action = position.action
-        } else {
-            (action, handler) = receive(&machine) { envelope, route in
-                Handling(envelope: envelope, route: route, attempt: try route.subscription.prepare(envelope))
-            }
+    func run() async -> Bool {
+        let began = clock.uptime()
+        var machine = makeMachine()
+        let (action, handling) = receive(&machine) { envelope, route in
+            Handling(envelope: envelope, route: route, attempt: try route.subscription.prepare(envelope))
         }
+        return await see(to: action, handling, &machine, began: began, wasCalled: false)
+    }
+
+    /// Sees a delivery that was handled in a batch to its outcome; whether its handler was called.
+    func run(from position: Position) async -> Bool {
+        var machine = position.machine
+        return await see(
+            to: position.action, nil, &machine, began: position.began, wasCalled: position.wasCalled)
+    }
+
+    /// Does what the machine says until the delivery is settled.
+    ///
+    /// Each message has the memory of this function as long as its handler runs. What few messages need is in functions of
+    /// its own: written out here, it once took 26 KB.
+    private func see(
+        to first: DeliveryMachine.Action, _ handling: Handling?, _ machine: inout DeliveryMachine, began: Duration,
+        wasCalled: Bool
+    ) async -> Bool {
+        var action = first
+        var wasCalled = wasCalled
         // While an outcome waits for its repetition, this delivery holds back all new work.
         var holdsBack = false
         defer { if holdsBack { shift.ledger.letGo() } }
-        var wasCalled = position?.wasCalled ?? false
         while true {
             switch action {
+            case .settle(let outcome):
+                settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
+                return wasCalled
             case .callHandler(let attempt):
-                guard let handler else { return wasCalled }
-                // The breaker may have opened while a retry in place was waiting.
-                guard shift.mayCall(arrival.number, again: wasCalled) else {
-                    action = machine.postponed(after: shift.comesBack(), now: clock.now())
-                    continue
-                }
-                // The rate is for calls, and the first one's token was taken when the delivery began.
-                if wasCalled, await !wait(shift.ledger.takeToken()) {
-                    action = machine.shutDown()
-                    continue
-                }
-                wasCalled = true
-                action = await call(handler, attempt: attempt, &machine)
-            case .pause(let delay):
-                shift.metrics.pauseBegan()
-                action = await wait(delay) ? machine.paused() : machine.shutDown()
-                shift.metrics.pauseEnded()
+                guard let handling else { return wasCalled }
+                action = await call(handling, attempt: attempt, &machine, &wasCalled)
             case .backOff(let delay):
                 if !holdsBack { shift.ledger.hold() }
                 holdsBack = true
@@ -119,24 +119,51 @@ final class DeliveryRun: Sendable {
                 }
                 action = await wait(delay) ? machine.backedOff() : machine.shutDown()
                 continue
-            case .publish(let envelope):
-                action = await publish(envelope, &machine)
-            case .storeRetry(let delay, let record):
-                action = await store("retry", &machine) {
-                    try await shift.endpoint.retry(delivery, after: delay, record: record)
-                }
-            case .storeDeadLetter(let reason, let record):
-                action = await store("dead letter", &machine) {
-                    try await shift.endpoint.deadLetter(delivery, reason: reason, record: record)
-                }
-            case .settle(let outcome):
-                settle(outcome, attempt: machine.attempts, duration: clock.uptime() - began)
-                return wasCalled
+            case .pause, .publish, .storeRetry, .storeDeadLetter:
+                action = await carryOut(action, &machine)
             }
             if holdsBack, !action.isBackOff {
                 shift.ledger.letGo()
                 holdsBack = false
             }
+        }
+    }
+
+    /// Makes the call that is due, if it may be made now.
+    private func call(
+        _ handling: Handling, attempt: Int, _ machine: inout DeliveryMachine, _ wasCalled: inout Bool
+    ) async -> DeliveryMachine.Action {
+        // The breaker may have opened while a retry in place was waiting.
+        guard shift.mayCall(arrival.number, again: wasCalled) else {
+            return machine.postponed(after: shift.comesBack(), now: clock.now())
+        }
+        // The rate is for calls, and the first one's token was taken when the delivery began.
+        if wasCalled, await !wait(shift.ledger.takeToken()) { return machine.shutDown() }
+        wasCalled = true
+        return await call(handling, attempt: attempt, &machine)
+    }
+
+    /// What takes its time and is no call.
+    private func carryOut(
+        _ action: DeliveryMachine.Action, _ machine: inout DeliveryMachine
+    ) async -> DeliveryMachine.Action {
+        switch action {
+        case .pause(let delay):
+            shift.metrics.pauseBegan()
+            defer { shift.metrics.pauseEnded() }
+            return await wait(delay) ? machine.paused() : machine.shutDown()
+        case .publish(let envelope):
+            return await publish(envelope, &machine)
+        case .storeRetry(let delay, let record):
+            return await store("retry", &machine) {
+                try await shift.endpoint.retry(delivery, after: delay, record: record)
+            }
+        case .storeDeadLetter(let reason, let record):
+            return await store("dead letter", &machine) {
+                try await shift.endpoint.deadLetter(delivery, reason: reason, record: record)
+            }
+        case .callHandler, .backOff, .settle:
+            return action
         }
     }
 

@@ -45,11 +45,11 @@ extension Shift {
     }
 
     /// Notes an arrival; if a probe is wanted, this is it.
-    func admit(_ delivery: TransportDelivery) -> Int {
-        guard hasBreaker, plan.read({ $0.admission != .all }) else { return ledger.admit(delivery) }
+    func admit(_ delivery: TransportDelivery, at now: Duration) -> Int {
+        guard hasBreaker, plan.read({ $0.admission != .all }) else { return ledger.admit(delivery, at: now) }
         // In one step for those who hand back, or they might take the probe away.
         return handingBack.withLock { _ in
-            let number = ledger.admit(delivery)
+            let number = ledger.admit(delivery, at: now)
             plan.change { $0.breaker { _ = $0.arrived(number) } }
             return number
         }

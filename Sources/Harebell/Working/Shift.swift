@@ -159,11 +159,11 @@ final class Shift: Sendable {
     }
 
     private func start(_ delivery: TransportDelivery, in group: inout DiscardingTaskGroup) {
-        let number = admit(delivery)
+        let now = configuration.clock.uptime()
+        let number = admit(delivery, at: now)
         guard !ledger.isStopping else { return }  // Handed back with the rest.
         let key = (try? delivery.content.get().partitionKey).flatMap { $0.isEmpty ? nil : $0 }
-        let arrival = Arrival(
-            number: number, delivery: delivery, time: configuration.clock.uptime(), lane: key)
+        let arrival = Arrival(number: number, delivery: delivery, time: now, lane: key)
         handBackLate()
         guard ledger.holds(number) else { return }
         if table.hasBatches, collect(arrival) { return }

@@ -1,5 +1,5 @@
 import AMQP
-import Harebell
+@_spi(HarebellTransports) import Harebell
 
 /// Hands messages of a queue back in the order in which it is told to, over whatever channels they came.
 ///

@@ -1,5 +1,5 @@
 import AMQP
-public import Harebell
+@_spi(HarebellTransports) public import Harebell
 import Logging
 
 #if canImport(FoundationEssentials)

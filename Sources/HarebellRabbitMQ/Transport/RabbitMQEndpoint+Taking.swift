@@ -1,5 +1,5 @@
 import AMQP
-import Harebell
+@_spi(HarebellTransports) import Harebell
 import Logging
 
 /// Takes messages from both queues: many at a time, or one when it may be deadly or is a probe, or none.
@@ -124,7 +124,9 @@ extension RabbitMQEndpoint {
 
     private func next(on channel: AMQPChannel) async throws(AMQPError) -> Unsettled? {
         for queue in [names.due, names.work] {
-            if let delivery = try await channel.get(queue) { return read(delivery, from: queue) }
+            guard let delivery = try await channel.get(queue) else { continue }
+            var reader = MessageReader(exchange: names.exchange)
+            return reader.read(delivery, from: queue)
         }
         return nil
     }
@@ -188,16 +190,17 @@ extension RabbitMQEndpoint {
         var handedBack: [Unsettled] = []
         await withDiscardingTaskGroup { timers in
             do {
+                var reader = MessageReader(exchange: names.exchange)
                 for try await batch in source.batches(upTo: Self.handedOutTogether) {
                     var ready: [Unsettled] = []
                     for delivery in batch {
-                        let entry = read(delivery, from: source.queue)
+                        let entry = reader.read(delivery, from: source.queue)
                         if suspicion.suspects(deliveryCount: entry.deliveryCount) {
                             handOut(ready)
                             ready = []
                             await endTakingMany()
                         }
-                        if state.read(\.hasSuspect) {
+                        if state.read({ $0.hasSuspect }) {
                             handedBack.append(entry)
                         } else if entry.retry.remaining() > .zero {
                             timers.addTask {

@@ -1,5 +1,5 @@
 import AMQP
-public import Harebell
+@_spi(HarebellTransports) public import Harebell
 
 /// A service's end of the broker: its work queue and its due queue, and the way to its retries and dead letters.
 ///
@@ -48,27 +48,6 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         var taking: Taking
     }
 
-    /// What is remembered of a delivery until it is settled; shared, for it is large.
-    final class Unsettled: Sendable {
-        let delivery: Delivery
-        /// The queue that it came from.
-        let queue: String
-        let properties: BasicProperties?
-        let retry: RetryState
-        /// How often the broker delivered it before.
-        let deliveryCount: Int
-
-        init(
-            delivery: Delivery, queue: String, properties: BasicProperties?, retry: RetryState, deliveryCount: Int
-        ) {
-            self.delivery = delivery
-            self.queue = queue
-            self.properties = properties
-            self.retry = retry
-            self.deliveryCount = deliveryCount
-        }
-    }
-
     init(description: EndpointDescription, topology: Topology, transport: RabbitMQTransport) {
         self.topology = topology
         self.transport = transport
@@ -79,22 +58,12 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         copies = transport.publishing.makePublisher()
     }
 
-    func read(_ delivery: Delivery, from queue: String) -> Unsettled {
-        let isOwn = delivery.exchange == names.exchange
-        let properties = try? delivery.properties()
-        return Unsettled(
-            delivery: delivery, queue: queue, properties: properties,
-            retry: RetryState(properties: properties, exchange: delivery.exchange, isOwn: isOwn),
-            deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
-    }
-
     func handOut(_ entry: Unsettled, isAlone: Bool = false) { handOut([entry], isAlone: isAlone) }
 
     /// Hands out what has arrived together, in its order.
     /// - Parameter isAlone: whether nothing else is handed out until it is settled.
     func handOut(_ entries: [Unsettled], isAlone: Bool = false) {
         guard !entries.isEmpty else { return }
-        let contents = entries.map(content)
         var receipt = state.change { state in
             for entry in entries {
                 state.nextReceipt += 1
@@ -104,11 +73,11 @@ public final class RabbitMQEndpoint: TransportEndpoint {
             return state.nextReceipt - UInt64(entries.count)
         }
         deliveries.put(
-            zip(entries, contents).map { entry, content in
+            entries.map { entry in
                 receipt += 1
                 return TransportDelivery(
                     receipt: DeliveryReceipt(epoch: 0, tag: receipt),
-                    content: content,
+                    content: entry.content,
                     attempts: entry.retry.attempts,
                     unhandledCount: entry.retry.unhandledCount,
                     deliveryCount: entry.deliveryCount,
@@ -118,22 +87,6 @@ public final class RabbitMQEndpoint: TransportEndpoint {
                     size: entry.delivery.body.count,
                     comesAlone: isAlone)
             })
-    }
-
-    /// The event of a message, or why it is none.
-    private func content(_ entry: Unsettled) -> Result<Envelope, MalformedMessage> {
-        let delivery = entry.delivery
-        if delivery.isTruncated {
-            return .failure(
-                MalformedMessage(message: "the body exceeds the size limit", id: entry.properties?.messageID))
-        }
-        guard let properties = entry.properties else {
-            return .failure(MalformedMessage(message: "its properties cannot be decoded", id: nil))
-        }
-        let message = ReceivedMessage(
-            exchange: delivery.exchange, properties: properties, body: delivery.body,
-            isOwn: delivery.exchange == names.exchange)
-        return Result { () throws(MalformedMessage) in try message.envelope() }
     }
 
     /// Settles a delivery, if that was not done, before those who wait for its end hear of it.

@@ -20,6 +20,11 @@ enum Timestamp {
         InternetTime.parse(text)
     }
 
+    /// The date, if it is written as Harebell does.
+    static func parsePlain(_ text: Span<UInt8>) -> Date? {
+        InternetTime.parsePlain(text)
+    }
+
     /// Rounds up unless told otherwise: what is due then is never due early.
     static func milliseconds(_ date: Date, _ rule: FloatingPointRoundingRule = .up) -> Int64 {
         Int64((date.timeIntervalSince1970 * 1_000).rounded(rule))
