@@ -17,16 +17,20 @@ struct WireScanner {
         AMQPError(.malformed, what)
     }
 
+    // Inlined: a message's properties are some forty pieces, and each is proved to be there.
+    @inline(__always)
     private mutating func take(_ count: Int, _ what: String) throws(AMQPError) -> UnsafeRawBufferPointer {
         guard count <= bytes.count - offset else { throw Self.malformed("\(what) is cut off") }
         defer { offset += count }
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     }
 
+    @inline(__always)
     private mutating func integer<I: FixedWidthInteger>(_: I.Type, _ what: String) throws(AMQPError) -> I {
         I(bigEndian: try take(MemoryLayout<I>.size, what).loadUnaligned(as: I.self))
     }
 
+    @inline(__always)
     mutating func skip(_ count: Int, _ what: String) throws(AMQPError) {
         _ = try take(count, what)
     }

@@ -58,13 +58,16 @@ final class DeliveryLog: Sendable {
         return logger
     }
 
+    /// Whether a line is written about an outcome.
+    static func tells(_ outcome: DeliveryOutcome, _ logger: Logger) -> Bool { logger.logLevel <= outcome.logLevel }
+
     private func isWritten(_ level: Logger.Level) -> Bool { base.logLevel <= level }
 
     /// - Parameter trace: of the call that led to the outcome; the event's own unless given.
     func settled(
         _ outcome: DeliveryOutcome, attempt: Int, duration: Duration, trace: TraceContext? = nil
     ) {
-        guard isWritten(outcome.logLevel) else { return }
+        guard Self.tells(outcome, base) else { return }
         var metadata = self.metadata(outcome.name, attempt: attempt, duration: duration)
         metadata.add(trace)
         switch outcome {

@@ -106,7 +106,7 @@ struct BatchRun: Sendable {
                 item.position.action = item.position.machine.postponed(after: shift.comesBack(), now: clock.now())
                 decided.append((item.run, item.position))
             } else if !item.run.hasTime(for: route.timeout) {
-                item.run.giveUp(item.position.machine)
+                item.run.giveUp(attempt: item.position.machine.attempts)
                 item.position.action = item.position.machine.shutDown()
                 decided.append((item.run, item.position))
             } else {
@@ -157,7 +157,7 @@ struct BatchRun: Sendable {
         let context = HandlerContext(
             envelope: item.envelope, service: shift.service, handler: route.subscription.name, attempt: attempt,
             held: item.held
-        ) { [log = item.run.log] in log.logger(attempt: attempt) }
+        ) { [run = item.run] in run.log.logger(attempt: attempt) }
         return BatchWork.Item(event: item.event, context: context, settlement: item.settlement)
     }
 

@@ -175,13 +175,13 @@ struct InHand: Sendable {
 
     private mutating func answer(_ number: Int, at now: Duration, _ admission: Admission) -> Answer? {
         if !groups.isEmpty, groups[number] != nil { return answer(toGroupOf: number, at: now, admission) }
-        guard !isStopping, let entry = entries[number] else { return .gone }
+        guard !isStopping, let index = entries.index(forKey: number) else { return .gone }
         guard admission == .all || admission == .only(number) else { return nil }
-        if now - entry.since > longestWait { return .overdue }
+        if now - entries.values[index].since > longestWait { return .overdue }
         guard holders == 0, running < concurrency ?? .max else { return nil }
         if let bucket, bucket.nextToken(at: now) > now { return nil }
         _ = bucket?.take(at: now)
-        entries[number]?.hasBegun = true
+        entries.values[index].hasBegun = true
         running += 1
         return .begin
     }

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -27,9 +29,10 @@ final class DeliveryRun: Sendable {
     let arrival: Shift.Arrival
     let eventType: EventType?
     let route: SubscriptionTable.Route?
-    let log: DeliveryLog
     let metrics: EventMetrics
     let trace: TraceOfCall?
+    private let batchSize: Int?
+    private let knownLog = Mutex<DeliveryLog?>(nil)
 
     init(shift: Shift, arrival: Shift.Arrival, batchSize: Int? = nil) {
         self.shift = shift
@@ -39,11 +42,21 @@ final class DeliveryRun: Sendable {
         let route = eventType.flatMap { shift.table[$0] }
         self.eventType = eventType
         self.route = route
-        self.log = DeliveryLog(
-            shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name,
-            batchSize: batchSize)
+        self.batchSize = batchSize
         self.metrics = shift.metrics.of(route)
         self.trace = shift.isTraced ? TraceOfCall() : nil
+    }
+
+    /// Made when the first line is written, or a handler asks for its logger.
+    var log: DeliveryLog {
+        knownLog.withLock { known in
+            if let known { return known }
+            let log = DeliveryLog(
+                shift.logger, service: shift.service, delivery: arrival.delivery, handler: route?.subscription.name,
+                batchSize: batchSize)
+            known = log
+            return log
+        }
     }
 
     var delivery: TransportDelivery { arrival.delivery }
@@ -114,10 +127,10 @@ final class DeliveryRun: Sendable {
                 holdsBack = true
                 shift.handBackOverdue()
                 guard hasTime(for: delay) else {
-                    giveUp(machine)
+                    giveUp(attempt: machine.attempts)
                     return wasCalled
                 }
-                action = await wait(delay) ? machine.backedOff() : machine.shutDown()
+                action = await backOff(delay, &machine)
                 continue
             case .pause, .publish, .storeRetry, .storeDeadLetter:
                 action = await carryOut(action, &machine)
@@ -130,6 +143,7 @@ final class DeliveryRun: Sendable {
     }
 
     /// Makes the call that is due, if it may be made now.
+    @inline(never)
     private func call(
         _ handling: Handling, attempt: Int, _ machine: inout DeliveryMachine, _ wasCalled: inout Bool
     ) async -> DeliveryMachine.Action {
@@ -143,7 +157,13 @@ final class DeliveryRun: Sendable {
         return await call(handling, attempt: attempt, &machine)
     }
 
+    @inline(never)
+    private func backOff(_ delay: Duration, _ machine: inout DeliveryMachine) async -> DeliveryMachine.Action {
+        await wait(delay) ? machine.backedOff() : machine.shutDown()
+    }
+
     /// What takes its time and is no call.
+    @inline(never)
     private func carryOut(
         _ action: DeliveryMachine.Action, _ machine: inout DeliveryMachine
     ) async -> DeliveryMachine.Action {
@@ -207,7 +227,7 @@ final class DeliveryRun: Sendable {
         let context = HandlerContext(
             envelope: handling.envelope, service: shift.service, handler: handling.route.subscription.name,
             attempt: attempt, held: held
-        ) { [log] in log.logger(attempt: attempt) }
+        ) { self.log.logger(attempt: attempt) }
         let began = clock.uptime()
         let deadline = began + handling.route.timeout
         // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
@@ -320,11 +340,12 @@ final class DeliveryRun: Sendable {
 
     /// Hands the message back that was in hand for too long, mostly because its outcome could not be stored: it is handled
     /// again, here or elsewhere.
-    func giveUp(_ machine: DeliveryMachine) {
+    @inline(never)
+    func giveUp(attempt: Int) {
         guard shift.ledger.settle(arrival.number) else { return }
         shift.endpoint.release(delivery)
         let duration = clock.uptime() - arrival.time
-        log.settled(.released, attempt: machine.attempts, duration: duration)
+        log.settled(.released, attempt: attempt, duration: duration)
         metrics.settled(.released, processing: duration, critical: nil)
     }
 
@@ -340,11 +361,14 @@ final class DeliveryRun: Sendable {
         return clock.now().timeIntervalSince(envelope.time)
     }
 
+    @inline(never)
     private func settle(_ outcome: DeliveryOutcome, attempt: Int, duration: Duration) {
         // Released deliveries stay in the ledger until the shift hands them back, all in order.
         guard outcome != .released, shift.ledger.settle(arrival.number) else { return }
         if outcome == .handled { shift.endpoint.acknowledge(delivery) }
-        log.settled(outcome, attempt: attempt, duration: duration, trace: trace?.value)
+        if DeliveryLog.tells(outcome, shift.logger) {
+            log.settled(outcome, attempt: attempt, duration: duration, trace: trace?.value)
+        }
         metrics.settled(outcome, processing: duration, critical: criticalTime(outcome))
     }
 }

@@ -16,6 +16,10 @@ enum Escaping {
 
     /// Appends the text as the inside of a JSON string; all escaped characters are in the basic plane.
     static func appendJSON(_ text: String, to line: inout String) {
+        guard !isPlain(text) else {
+            line += text
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": line += "\\\""
@@ -31,6 +35,10 @@ enum Escaping {
 
     /// Appends the text for a person's eyes: `\n`, `\u{1B}`; a backslash stays one.
     static func appendPretty(_ text: String, to line: inout String) {
+        guard !isPlain(text) else {
+            line += text
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\n": line += "\\n"
@@ -40,6 +48,16 @@ enum Escaping {
             default: line.unicodeScalars.append(scalar)
             }
         }
+    }
+
+    /// Whether all of it is printable ASCII without quotes and backslashes: nearly always, and then it is appended at once.
+    private static func isPlain(_ text: String) -> Bool {
+        let bytes = text.utf8.span
+        for index in bytes.indices {
+            let byte = bytes[index]
+            if byte < 0x20 || byte > 0x7E || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
+        }
+        return true
     }
 
     private static func hexadecimal(_ scalar: Unicode.Scalar, digits: Int) -> String {

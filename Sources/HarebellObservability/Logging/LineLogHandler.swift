@@ -45,15 +45,22 @@ public struct LineLogHandler: LogHandler {
     /// The statement's own metadata wins over the provider's, which wins over the logger's.
     public func log(event: LogEvent) {
         var merged = metadata
-        if let metadataProvider {
-            merged.merge(metadataProvider.get()) { _, provided in provided }
-        }
-        if let own = event.metadata {
-            merged.merge(own) { _, own in own }
-        }
+        if let metadataProvider { merged.add(metadataProvider.get()) }
+        if let own = event.metadata { merged.add(own) }
         let line = LogLine(
             time: Date(), level: event.level, logger: label, message: event.message.description, metadata: merged,
             error: event.error)
         output.write(line.text(format, colours: colours))
+    }
+}
+
+extension Logger.Metadata {
+    /// Adds others, which win.
+    fileprivate mutating func add(_ others: Logger.Metadata) {
+        guard !isEmpty else {
+            self = others
+            return
+        }
+        merge(others) { _, other in other }
     }
 }

@@ -17,7 +17,9 @@ extension LogLine {
 
     /// One JSON object: `time` (RFC 3339, milliseconds, UTC), `level`, `logger`, `message`, then the fields.
     private func json() -> String {
-        var line = "{\"time\":\"\(timestamp)\",\"level\":\"\(level.rawValue)\",\"logger\":\""
+        var line = ""
+        line.reserveCapacity(512)
+        line += "{\"time\":\"\(timestamp)\",\"level\":\"\(level.rawValue)\",\"logger\":\""
         Escaping.appendJSON(logger, to: &line)
         line += "\",\"message\":\""
         Escaping.appendJSON(message, to: &line)
@@ -60,8 +62,10 @@ extension LogLine {
         line += "\"" + text.replacing("\"", with: "\\\"") + "\""
     }
 
+    private static let precise = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
     private var timestamp: String {
-        time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        time.formatted(Self.precise)
     }
 }
 

@@ -66,7 +66,7 @@ public struct LogLine: Sendable, Hashable {
 /// Collects fields under unique keys up to the limits.
 private struct Flattening {
     private var fields: [LogLine.Field] = []
-    private var keys: Set<String> = ["time", "level", "logger", "message"]
+    private static let taken = ["time", "level", "logger", "message"]
     private var dropped = 0
 
     var result: [LogLine.Field] {
@@ -101,7 +101,8 @@ private struct Flattening {
     mutating func add(key: String, value: String) {
         var unique = key.capped(at: LogLine.maximumKeyLength)
         var number = 2
-        while !keys.insert(unique).inserted {
+        // Few keys: comparing them all costs less than hashing one.
+        while Self.taken.contains(unique) || fields.contains(where: { $0.key == unique }) {
             unique = "\(key.capped(at: LogLine.maximumKeyLength))#\(number)"
             number += 1
         }
