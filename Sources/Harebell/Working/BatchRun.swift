@@ -140,7 +140,7 @@ struct BatchRun: Sendable {
                 shift.handBackOverdue()
             }
         }
-        let result = await call.result { [self] in
+        let result = await call.resultInItsTask { [self] in
             try await shift.tracedBatch(
                 of: route.subscription.eventType, called.map(\.envelope), handler: route.subscription.name,
                 traces: called.map(\.run.trace)
@@ -258,8 +258,4 @@ struct BatchRun: Sendable {
             shift.ended(run.arrival, wasCalled: wasCalled)
         }
     }
-}
-
-extension DeliveryMachine.Action {
-    fileprivate var isSettle: Bool { if case .settle = self { true } else { false } }
 }

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// One call of a handler in a task of its own, which can be cancelled from its first moment on.
+/// One call of a handler, which can be cancelled from its first moment on, and so can nothing that follows it.
 ///
-/// The task begins where it is started and needs nobody else's turn, so a handler that awaits nothing costs no change of
-/// tasks. Until it awaits something there is no handle to cancel it by; hence this one, which the call takes from inside.
+/// It runs where it is asked for, or in a task of its own. In place it costs no task, but a call that is cancelled there
+/// uses its task up: see ``Shift/beyondCancelled(_:)``.
 ///
 /// Unchecked, for `UnsafeCurrentTask` is not sendable: `current` is touched under the lock only, and taken away by the task
 /// itself before it ends, so it is never used after its task; `cancel()` is among what others may call on it.
@@ -20,20 +20,23 @@ import Synchronization
         }
     }
 
-    /// Runs the call to its end; hears of the cancellation of the task that waits for it.
-    func result(of body: @escaping @Sendable () async throws -> Void) async -> Result<Void, any Error> {
+    /// Runs the call to its end in a task of its own; hears of the cancellation of the task that waits for it.
+    ///
+    /// That task begins where it is started and needs nobody else's turn.
+    func resultInItsTask(of body: @escaping @Sendable () async throws -> Void) async -> Result<Void, any Error> {
         await withTaskCancellationHandler {
             if #available(macOS 26, iOS 26, tvOS 26, watchOS 26, visionOS 26, *) {
-                await Task.immediate { try await self.run(body) }.result
+                await Task.immediate { await self.result(of: body) }.value
             } else {
-                await Task { try await self.run(body) }.result
+                await Task { await self.result(of: body) }.value
             }
         } onCancel: {
             cancel()
         }
     }
 
-    private func run(_ body: () async throws -> Void) async throws {
+    /// Runs the call to its end in the current task, and cancels that if it is cancelled.
+    func result(of body: () async throws -> Void) async -> Result<Void, any Error> {
         unsafe withUnsafeCurrentTask { task in
             lock.withLock { _ in
                 unsafe current = task
@@ -41,6 +44,11 @@ import Synchronization
             }
         }
         defer { lock.withLock { _ in unsafe current = nil } }
-        try await body()
+        do {
+            try await body()
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
     }
 }

@@ -11,6 +11,8 @@ extension Shift {
     func runBatches() async {
         await withDiscardingTaskGroup { group in
             for await work in works {
+                // Counted here and not when it was wanted: what nobody takes any more is handed back with the rest.
+                ledger.taskBegan()
                 group.addTask {
                     switch work {
                     case .batch(let number): await self.runBatch(number)
@@ -41,10 +43,7 @@ extension Shift {
     }
 
     /// Lets something run in a task of its own.
-    func begin(_ work: Work) {
-        ledger.taskBegan()
-        self.work.yield(work)
-    }
+    func begin(_ work: Work) { self.work.yield(work) }
 
     private func run(_ opened: Int?) {
         // What is in hand when nothing more is taken need not wait for more.

@@ -122,6 +122,9 @@ final class DeliveryRun: Sendable {
             case .callHandler(let attempt):
                 guard let handling else { return wasCalled }
                 action = await call(handling, attempt: attempt, &machine, &wasCalled)
+                if Task.isCancelled, !action.isSettle {
+                    return await goOn(to: action, handling, machine, began: began, wasCalled: wasCalled)
+                }
             case .backOff(let delay):
                 if !holdsBack { shift.ledger.hold() }
                 holdsBack = true
@@ -139,6 +142,18 @@ final class DeliveryRun: Sendable {
                 shift.ledger.letGo()
                 holdsBack = false
             }
+        }
+    }
+
+    /// Goes on when the timeout of a call, or its handler, has cancelled this task, which could store no retry any more.
+    @inline(never)
+    private func goOn(
+        to action: DeliveryMachine.Action, _ handling: Handling, _ machine: DeliveryMachine, began: Duration,
+        wasCalled: Bool
+    ) async -> Bool {
+        await shift.beyondCancelled {
+            var machine = machine
+            return await self.see(to: action, handling, &machine, began: began, wasCalled: wasCalled)
         }
     }
 
@@ -230,8 +245,6 @@ final class DeliveryRun: Sendable {
         ) { self.log.logger(attempt: attempt) }
         let began = clock.uptime()
         let deadline = began + handling.route.timeout
-        // A task of its own, so that the timeout can cancel the handler and not what must follow: a cancelled task could
-        // store no retry. It is waited for right here and hears of this task's cancellation.
         shift.metrics.callBegan()
         let call = HandlerCall()
         let timeout = shift.deadlines.add(at: deadline) {
@@ -261,7 +274,7 @@ final class DeliveryRun: Sendable {
             metrics.called(.returned, duration: duration)
             shift.callSucceeded(arrival.number)
             return machine.returned(holding: published)
-        case .failure where isInTime && Task.isCancelled:
+        case .failure where isInTime && Task.isCancelled && shift.beyond.isCancelled:
             // Whatever it threw: it was cancelled by the shutdown, and that is not an attempt.
             return machine.shutDown()
         case .failure(let thrown):
@@ -387,6 +400,7 @@ private final class Handling: Sendable {
 }
 
 extension DeliveryMachine.Action {
+    var isSettle: Bool { if case .settle = self { true } else { false } }
     fileprivate var isBackOff: Bool { if case .backOff = self { true } else { false } }
 }
 

@@ -45,6 +45,7 @@ final class Shift: Sendable {
     let deadlines: HandlerDeadlines
     let isTraced = Shift.isInstrumented
     let lineup = Watched(Lineup<Arrival>())
+    let beyond = TasksBeyond()
     /// What is to run and was not begun by an arrival: batches, and what comes out of a lane behind one.
     let works: AsyncStream<Work>
     let work: AsyncStream<Work>.Continuation
@@ -129,25 +130,39 @@ final class Shift: Sendable {
 
     private func takeAll(from endpoint: some TransportEndpoint) async throws {
         let failure = await withDiscardingTaskGroup(returning: (any Error)?.self) { group in
-            var failure: (any Error)?
             if table.hasBatches { group.addTask { await self.runBatches() } }
-            do {
-                for try await delivery in endpoint.deliveries { start(delivery, in: &group) }
-                if !ledger.isStopping, !Task.isCancelled {
-                    failure = HarebellError(.endpointEnded, "the deliveries of \"\(service)\" ended by themselves")
-                }
-            } catch {
-                failure = Task.isCancelled || ledger.isStopping ? nil : error
+            // Inside the group, so that its tasks find this done when they are cancelled.
+            let failure = await withTaskCancellationHandler {
+                await startAll(from: endpoint, in: &group)
+            } onCancel: {
+                beyond.cancelAll()
             }
-            stopStarting()
-            await ledger.idle(
-                untilUptime: configuration.clock.uptime() + configuration.gracePeriod, configuration.clock)
+            beyond.cancelAll()
             group.cancelAll()
             // The end must come off in a cancelled task too, so it has one of its own; it is waited for right here.
             await Task { await self.finish() }.value
             return failure
         }
         if let failure { throw failure }
+    }
+
+    /// Starts what comes until nothing comes any more, and waits for its end, at most for the grace period.
+    private func startAll(
+        from endpoint: some TransportEndpoint, in group: inout DiscardingTaskGroup
+    ) async -> (any Error)? {
+        var failure: (any Error)?
+        do {
+            for try await delivery in endpoint.deliveries { start(delivery, in: &group) }
+            if !ledger.isStopping, !Task.isCancelled {
+                failure = HarebellError(.endpointEnded, "the deliveries of \"\(service)\" ended by themselves")
+            }
+        } catch {
+            failure = Task.isCancelled || ledger.isStopping ? nil : error
+        }
+        stopStarting()
+        await ledger.idle(
+            untilUptime: configuration.clock.uptime() + configuration.gracePeriod, configuration.clock)
+        return failure
     }
 
     private func finish() async {
@@ -177,10 +192,16 @@ final class Shift: Sendable {
 
     /// Processes one delivery, and those that come out of its lane behind it.
     func runLane(from arrival: Arrival) async {
-        var next: Arrival? = arrival
-        while let current = next {
+        var current = arrival
+        while true {
             await process(current)
-            next = current.lane.flatMap { leave($0) }
+            guard let next = current.lane.flatMap({ leave($0) }) else { return }
+            // The timeout of one must not cancel the next.
+            if Task.isCancelled {
+                await beyondCancelled { await self.runLane(from: next) }
+                return
+            }
+            current = next
         }
     }
 

@@ -235,4 +235,20 @@ import Testing
         #expect(Set(bench.numbers) == [[0, 1, 2], [3, 4, 5]])
         #expect(single.value.count == 6)
     }
+
+    @Test(arguments: 0..<40) func `a worker that is cancelled while batches begin ends at once`(yields: Int)
+        async throws
+    {
+        var bench = BatchBench()
+        bench.size = 1
+        try bench.send(0..<100)
+        let worker = bench.worker()
+        let running = Task { try await worker.run() }
+        try await bench.bench.transport.waitForConsumer(of: bench.bench.service)
+        for _ in 0..<yields * 5 { await Task.yield() }
+        running.cancel()
+        // The clock is not advanced: nothing is waited for.
+        try await running.value
+        #expect(bench.bench.transport.depth(of: bench.bench.service).unsettled == 0)
+    }
 }

@@ -151,4 +151,91 @@ import Testing
         }.running { try await bench.settled() }
         #expect(bench.deadLetters.map(\.record.errorType) == ["CancellationError"])
     }
+
+    @Test func `after a timeout the next attempt begins uncancelled, and so does what it publishes`() async throws {
+        let bench = Bench(retry: RetryPolicy(immediate: [.zero], delayed: []))
+        try bench.send(Ping(number: 1))
+        let begun = Observed<[Bool]>([])
+        let latch = Latch()
+        try await bench.worker {
+            Subscription(to: Ping.self) { _, context in
+                begun.update { $0.append(Task.isCancelled) }
+                if context.attempt == 1 { try await latch.pass() }
+                try context.publish(LoanOpened(loanID: "l"))
+            }
+        }.running {
+            try await begun.wait { $0.count == 1 }
+            bench.clock.advance(by: .seconds(60))
+            try await bench.settled()
+        }
+        #expect(begun.value == [false, false])
+        #expect(bench.acknowledged.count == 1)
+        #expect(bench.transport.published.count == 1)
+    }
+
+    @Test func `the timeout of one does not cancel the next of its key`() async throws {
+        let bench = Bench(retry: .none)
+        for amount in 1...3 { try bench.send(LoanOpened(loanID: "l", minorUnits: Int64(amount))) }
+        let begun = Observed<[Int64]>([])
+        let cancelled = Observed<[Int64]>([])
+        let latch = Latch()
+        try await bench.worker {
+            Subscription(to: LoanOpened.self) { event, _ in
+                if Task.isCancelled { cancelled.update { $0.append(event.minorUnits) } }
+                begun.update { $0.append(event.minorUnits) }
+                if event.minorUnits < 3 { try await latch.pass() }
+            }
+        }.running {
+            for amount in 1...2 as ClosedRange<Int64> {
+                try await begun.wait { $0.last == amount }
+                bench.clock.advance(by: .seconds(60))
+            }
+            try await bench.settled()
+        }
+        #expect(begun.value == [1, 2, 3])
+        #expect(cancelled.value == [])
+        #expect(bench.deadLetters.count == 2)
+        #expect(bench.acknowledged.count == 1)
+    }
+
+    @Test func `a handler that cancels its own task has failed, and nothing else has`() async throws {
+        let bench = Bench(retry: RetryPolicy(immediate: [.zero], delayed: []))
+        for amount in 1...2 { try bench.send(LoanOpened(loanID: "l", minorUnits: Int64(amount))) }
+        let calls = Observed<[String]>([])
+        try await bench.worker {
+            Subscription(to: LoanOpened.self) { event, context in
+                calls.update { $0.append("\(event.minorUnits) \(context.attempt) \(Task.isCancelled)") }
+                guard event.minorUnits == 1 else { return }
+                withUnsafeCurrentTask { unsafe $0?.cancel() }
+                try Task.checkCancellation()
+            }
+        }.running { try await bench.settled() }
+        #expect(calls.value == ["1 1 false", "1 2 false", "2 1 false"])
+        #expect(bench.deadLetters.map(\.record.errorType) == ["CancellationError"])
+        #expect(bench.acknowledged.count == 1)
+    }
+
+    @Test func `the end of the worker reaches a handler that is called again after a timeout`() async throws {
+        var bench = Bench(retry: RetryPolicy(immediate: [.zero], delayed: []))
+        bench.configuration.gracePeriod = .zero
+        let clock = bench.clock
+        try bench.send(Ping(number: 1))
+        let begun = Observed<[Int]>([])
+        let ended = Observed<[Bool]>([])
+        let latch = Latch()
+        try await bench.worker {
+            Subscription(to: Ping.self) { _, context in
+                begun.update { $0.append(context.attempt) }
+                defer { ended.update { $0.append(Task.isCancelled) } }
+                try await latch.pass()
+            }
+        }.running {
+            try await begun.wait { $0 == [1] }
+            clock.advance(by: .seconds(60))
+            try await begun.wait { $0 == [1, 2] }
+        }
+        #expect(ended.value == [true, true])
+        #expect(bench.deadLetters.isEmpty)
+        #expect(bench.released.count == 1)
+    }
 }
