@@ -100,3 +100,18 @@ extension BasicProperties {
         if decoded.has(2) { clusterID = decoded.cluster_id.text }
     }
 }
+
+extension amqp_basic_properties_t {
+    /// Decodes a property list (flags, then values) into the pool, after proving that it is well-formed.
+    init(encoded bytes: UnsafeRawBufferPointer, _ pool: borrowing DecodingPool) throws(AMQPError) {
+        try WireScanner.checkProperties(bytes)
+        var decoded: UnsafeMutableRawPointer?
+        let status = amqp_decode_properties(
+            UInt16(AMQP_BASIC_CLASS), pool.pointer, amqp_bytes_t(borrowing: bytes), &decoded)
+        guard status == 0, let decoded else { throw AMQPError(.malformed, "the properties cannot be decoded") }
+        self = decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee
+    }
+
+    /// Whether a property is set: fields whose flag is not set hold what the pool's memory held before.
+    func has(_ bit: Int) -> Bool { _flags & (1 << bit) != 0 }
+}

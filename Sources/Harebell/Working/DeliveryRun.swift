@@ -122,7 +122,7 @@ final class DeliveryRun: Sendable {
             case .callHandler(let attempt):
                 guard let handling else { return wasCalled }
                 action = await call(handling, attempt: attempt, &machine, &wasCalled)
-                if Task.isCancelled, !action.isSettle {
+                if shift.isUsedUp, !action.isSettle {
                     return await goOn(to: action, handling, machine, began: began, wasCalled: wasCalled)
                 }
             case .backOff(let delay):
@@ -151,7 +151,7 @@ final class DeliveryRun: Sendable {
         to action: DeliveryMachine.Action, _ handling: Handling, _ machine: DeliveryMachine, began: Duration,
         wasCalled: Bool
     ) async -> Bool {
-        await shift.beyondCancelled {
+        await shift.beyond.run {
             var machine = machine
             return await self.see(to: action, handling, &machine, began: began, wasCalled: wasCalled)
         }

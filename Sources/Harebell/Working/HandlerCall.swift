@@ -3,10 +3,11 @@ import Synchronization
 /// One call of a handler, which can be cancelled from its first moment on, and so can nothing that follows it.
 ///
 /// It runs where it is asked for, or in a task of its own. In place it costs no task, but a call that is cancelled there
-/// uses its task up: see ``Shift/beyondCancelled(_:)``.
+/// uses its task up: see ``Shift/isUsedUp``.
 ///
-/// Unchecked, for `UnsafeCurrentTask` is not sendable: `current` is touched under the lock only, and taken away by the task
-/// itself before it ends, so it is never used after its task; `cancel()` is among what others may call on it.
+/// Unchecked, for `UnsafeCurrentTask` is not sendable: `current` is touched under the lock only, and taken away before the
+/// closure that it was lent to returns, so it is never used after that, nor after its task; and of it others only call
+/// `cancel()`, which is among what they may call.
 @safe final class HandlerCall: @unchecked Sendable {
     private let lock = Mutex(())
     private var current: UnsafeCurrentTask?
@@ -36,19 +37,19 @@ import Synchronization
     }
 
     /// Runs the call to its end in the current task, and cancels that if it is cancelled.
-    func result(of body: () async throws -> Void) async -> Result<Void, any Error> {
-        unsafe withUnsafeCurrentTask { task in
+    func result(of body: @Sendable () async throws -> Void) async -> Result<Void, any Error> {
+        await unsafe withUnsafeCurrentTask { task in
             lock.withLock { _ in
                 unsafe current = task
                 if isCancelled { unsafe task?.cancel() }
             }
-        }
-        defer { lock.withLock { _ in unsafe current = nil } }
-        do {
-            try await body()
-            return .success(())
-        } catch {
-            return .failure(error)
+            defer { lock.withLock { _ in unsafe current = nil } }
+            do {
+                try await body()
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
         }
     }
 }

@@ -192,16 +192,15 @@ final class Shift: Sendable {
 
     /// Processes one delivery, and those that come out of its lane behind it.
     func runLane(from arrival: Arrival) async {
-        var current = arrival
-        while true {
-            await process(current)
-            guard let next = current.lane.flatMap({ leave($0) }) else { return }
-            // The timeout of one must not cancel the next.
-            if Task.isCancelled {
-                await beyondCancelled { await self.runLane(from: next) }
-                return
+        var next: Arrival? = arrival
+        while let current = next {
+            // The timeout of one must not cancel those behind it.
+            if isUsedUp {
+                await beyond.run { await self.process(current) }
+            } else {
+                await process(current)
             }
-            current = next
+            next = current.lane.flatMap { leave($0) }
         }
     }
 

@@ -38,10 +38,7 @@ final class TasksBeyond: Sendable {
 }
 
 extension Shift {
-    /// Goes on in another task, where this one is cancelled by a handler's timeout.
-    ///
-    /// If it was the shift's end that has cancelled it, the other one is cancelled as well.
-    func beyondCancelled<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
-        await beyond.run(body)
-    }
+    /// Whether a handler's timeout, or a handler, has cancelled the current task, so that it can do nothing more; when the
+    /// shift itself ends, there is nothing more to do.
+    var isUsedUp: Bool { Task.isCancelled && !beyond.isCancelled }
 }
