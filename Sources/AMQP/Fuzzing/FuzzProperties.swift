@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What was decoded means the same after it was encoded and decoded again.
+/// What was decoded means the same where it is read in place, and after it was encoded and decoded again.
 enum FuzzProperties {
     static func run(_ bytes: UnsafeRawBufferPointer, isTable: Bool) throws(FuzzFinding) {
         let first: BasicProperties
@@ -10,6 +10,7 @@ enum FuzzProperties {
             guard error.code == .malformed else { throw FuzzFinding("the bytes were refused with \(error)") }
             return
         }
+        if !isTable { try readInPlace(bytes, first) }
         guard let encoded = try encode(first) else { return }
         let second = try again(encoded)
         guard canonical(second) == canonical(first) else {
@@ -26,6 +27,39 @@ enum FuzzProperties {
         var properties = BasicProperties()
         properties.headers = try FieldTable(encoded: bytes)
         return properties
+    }
+
+    /// Twice, since the second time reads into memory that was in use the first time.
+    private static func readInPlace(_ bytes: UnsafeRawBufferPointer, _ expected: BasicProperties) throws(FuzzFinding) {
+        let reader = PropertiesReader()
+        for _ in 0..<2 {
+            var seen = BasicProperties()
+            var strangeTexts: [FieldValue] = []
+            let isShown = reader.read(bytes) { shown in
+                seen.contentType = shown.contentType?.string
+                seen.correlationID = shown.correlationID?.string
+                seen.appID = shown.appID?.string
+                _ = shown.allHeaders { key, value in
+                    let copy = value.value
+                    seen.headers.append(key.string, copy)
+                    if value.asciiText?.string != asciiText(copy) { strangeTexts.append(copy) }
+                    return true
+                }
+            }
+            guard isShown else {
+                guard bytes.count > PropertiesReader.largest else { throw FuzzFinding("not shown: \(expected)") }
+                return
+            }
+            guard seen.contentType == expected.contentType, seen.correlationID == expected.correlationID,
+                seen.appID == expected.appID, canonical(seen.headers) == canonical(expected.headers)
+            else { throw FuzzFinding("\(expected)\nwas shown as \(seen)") }
+            guard strangeTexts.isEmpty else { throw FuzzFinding("shown as other texts: \(strangeTexts)") }
+        }
+    }
+
+    private static func asciiText(_ value: FieldValue) -> String? {
+        guard case .string(let text) = value, text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+        return text
     }
 
     private static func again(_ encoded: [UInt8]) throws(FuzzFinding) -> BasicProperties {
