@@ -72,7 +72,8 @@ final class ConnectionCore: Sendable {
 
     /// Memory for so many bytes of frames.
     func spare(_ byteCount: Int) -> ByteBuffer {
-        intake.spare(byteCount)
+        // Without a lock for a small one, which the allocator has at hand.
+        byteCount >= FrameWriter.large ? intake.spare(byteCount) : ByteBufferAllocator().buffer(capacity: byteCount)
     }
 
     /// Takes back memory that was written to the socket.

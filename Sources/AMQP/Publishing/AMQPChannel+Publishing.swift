@@ -57,13 +57,18 @@ extension AMQPChannel {
             .invalidArgument, "\(count) bytes are more than the 1 GiB that can be published at once; nothing was sent")
     }
 
+    /// How many bytes the frames of a message have, about.
+    private static func byteCount(of message: OutgoingMessage) -> Int {
+        message.body.count + message.body.count / 256 + 512
+    }
+
     /// Encodes and hands over; returns the error if nothing was.
     private func send(
         _ message: OutgoingMessage, _ waiter: PublishWaiter, _ deadline: NIODeadline?,
         isCancelled: @autoclosure () -> Bool
     ) -> AMQPError? {
         if let error = Self.refusal(ofBytes: message.body.count) { return error }
-        var batch = PublicationBatch(byteCapacity: 512 + message.body.count)
+        var batch = PublicationBatch(using: connection.core.spare(Self.byteCount(of: message)), count: 1)
         do {
             try batch.append(
                 message, on: id, frameMax: connection.frameMax, isReturnKeyNeeded: hasConfirms, waiter,
@@ -81,7 +86,7 @@ extension AMQPChannel {
     ) -> (messages: ArraySlice<OutgoingMessage>, byteCount: Int) {
         var byteCount = 0
         for index in messages.indices {
-            byteCount += messages[index].body.count + messages[index].body.count / 256 + 512
+            byteCount += Self.byteCount(of: messages[index])
             if byteCount >= 262_144 { return (messages[...index], byteCount) }
         }
         return (messages, byteCount)

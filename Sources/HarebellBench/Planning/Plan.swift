@@ -59,11 +59,12 @@ struct Plan: Sendable {
         }
     }
 
-    /// How many messages make a run of about 0.7 s.
+    /// How many messages make a run of one to two seconds: what a process does once, and what else the machine does for a
+    /// moment, must not decide.
     private static func messages(_ client: Client, _ case: Case, _ scenario: Scenario, asked: Int?) -> Int {
-        let limit = max(20, (256 << 20) / max(1, scenario.bytes))
+        let limit = max(20, (1 << 30) / max(1, scenario.bytes))
         if let asked { return min(asked, limit) }
-        let wanted = Int(guessedRate(client, `case`, scenario) * 0.7)
+        let wanted = Int(guessedRate(client, `case`, scenario) * 2)
         return min(limit, max(200, wanted / 100 * 100))
     }
 
