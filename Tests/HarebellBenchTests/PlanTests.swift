@@ -15,8 +15,8 @@ import Testing
         #expect(contenders.contains { $0.scenario.bytes == 2_000_000 && $0.client == .c })
     }
 
-    @Test func `the default run is estimated at six minutes at most`() {
-        #expect(Plan(.init()).estimate(runs: 7) < 360)
+    @Test func `the default run is estimated at ten minutes at most`() {
+        #expect(Plan(.init()).estimate(runs: 7) < 600)
     }
 
     @Test func `clients without tasks have no row for tasks`() {
@@ -37,7 +37,7 @@ import Testing
         #expect(Scenario(bytes: 2_000_000).window * 2_000_000 <= Scenario.bytesUnderWay)
         #expect(Scenario(bytes: 256).window == 1000)
         let contenders = Plan(.init(messages: 100_000), scenarios: [Scenario(bytes: 2_000_000)]).contenders
-        #expect(contenders.allSatisfy { $0.messages < 200 })
+        #expect(contenders.allSatisfy { $0.messages < 550 })
     }
 
     @Test func `options multiply`() throws {

@@ -70,6 +70,41 @@ import Testing
         }
     }
 
+    @Test func `a frozen broker does not prolong the shutdown`() async throws {
+        try await withPrivateBroker(management: false) { broker in
+            let seen = Seen()
+            let gate = Gate()
+            try await withSystem(broker.url, gracePeriod: .seconds(1)) { system in
+                system.worker("email") {
+                    Subscription(to: Paid.self) { event, context in
+                        seen.add(event, context)
+                        await gate.wait()
+                    }
+                }
+            } body: { system in
+                for number in 0..<3 {
+                    try await system.publisher("payout").publish(Paid(loan: "l\(number)", number: number))
+                }
+                try await eventually { seen.count == 3 }
+                broker.freeze()
+                defer { broker.thaw() }
+                let clock = ContinuousClock()
+                let start = clock.now
+                gate.open()
+                async let end: Void = system.stop()
+                try await eventually("the worker has ended") { system.workers.allSatisfy { $0.state == .stopped } }
+                let worker = clock.now - start
+                await end
+                let all = clock.now - start
+                print("frozen broker: worker ended after \(worker), connections after \(all)")
+                // The grace period, a second for each thing that the broker is asked.
+                #expect(worker < .seconds(4))
+                // Connections say goodbye, and wait five seconds for the answer.
+                #expect(all - worker < .seconds(6))
+            }
+        }
+    }
+
     @Test func `a mismatch with the broker fails the start, in words`() async throws {
         try await withVirtualHost { url in
             let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)

@@ -55,3 +55,16 @@ public struct Randomness: Sendable {
     /// The machine's randomness.
     public static let system = Randomness { Double.random(in: 0..<1) }
 }
+
+extension WorkerClock {
+    /// Runs `body`, and cancels it when so much time has passed; returns when it has ended.
+    func run(for limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+        let deadline = uptime() + limit
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await body() }
+            group.addTask { try? await self.alarm(deadline) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}

@@ -9,8 +9,8 @@ import Synchronization
 ///
 /// Shutdown, in this order: nothing new is started · the endpoint stops · running handlers finish, for at most the grace
 /// period, which begins with the signal, whatever the endpoint does · the rest is cancelled and has ``endingPeriod`` to
-/// end · what is unsettled is handed back one by one, the first arrival first · the endpoint closes · handlers that ignore
-/// their cancellation are waited for.
+/// end, and after it an endpoint that has not stopped · what is unsettled is handed back one by one, the first arrival
+/// first · the endpoint closes · handlers that ignore their cancellation are waited for.
 ///
 /// Not generic over the endpoint: what is done for each message would ask the runtime for types again and again.
 final class Shift: Sendable {
@@ -160,15 +160,15 @@ final class Shift: Sendable {
             failure = Task.isCancelled || ledger.isStopping ? nil : error
         }
         stopStarting()
-        await ledger.idle(
-            untilUptime: configuration.clock.uptime() + configuration.gracePeriod, configuration.clock)
+        await configuration.clock.run(for: configuration.gracePeriod) { await self.ledger.idle() }
         return failure
     }
 
     private func finish() async {
         let clock = configuration.clock
-        await ledger.idle(untilUptime: clock.uptime() + Self.endingPeriod, clock)
-        await endpoint.stop()
+        await clock.run(for: Self.endingPeriod) { await self.ledger.idle() }
+        // It was asked before, unless this end came without a signal. A broker that does not answer delivers nothing either.
+        await clock.run(for: Self.endingPeriod) { await self.endpoint.stop() }
         handBack { ledger.takeAll() }
         await endpoint.close()
     }
@@ -210,24 +210,5 @@ final class Shift: Sendable {
             return lineup.change { $0.leave(lane, seat: { _ in nil }, now: { .zero }).single }
         }
         return leaveBeforeBatches(lane)
-    }
-}
-
-extension Ledger {
-    /// Returns when no task is at work, at the latest when the clock's uptime reaches the deadline.
-    func idle(untilUptime deadline: Duration, _ clock: WorkerClock) async {
-        await withDiscardingTaskGroup { group in
-            let finished = AsyncStream<Void>.makeStream()
-            group.addTask {
-                await self.idle()
-                finished.continuation.finish()
-            }
-            group.addTask {
-                try? await clock.alarm(deadline)
-                finished.continuation.finish()
-            }
-            for await _ in finished.stream {}
-            group.cancelAll()
-        }
     }
 }

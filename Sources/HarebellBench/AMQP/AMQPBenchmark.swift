@@ -20,7 +20,7 @@ struct AMQPBenchmark: AsyncParsableCommand {
     @Option(help: "How many runs of each; the median counts.")
     var runs = 7
 
-    @Option(help: "How many messages one run moves; without it as many as take one to two seconds.")
+    @Option(help: "How many messages one run moves; without it as many as take about a second.")
     var messages: Int?
 
     @Option(help: "Which clients: c, harebell, pika, aio-pika.")

@@ -59,12 +59,12 @@ struct Plan: Sendable {
         }
     }
 
-    /// How many messages make a run of one to two seconds: what a process does once, and what else the machine does for a
-    /// moment, must not decide.
+    /// How many messages make a run of about a second: what a process does once, and what else the machine does for a
+    /// moment, must not decide. Python's clients, which are far off, need not be known that well.
     private static func messages(_ client: Client, _ case: Case, _ scenario: Scenario, asked: Int?) -> Int {
         let limit = max(20, (1 << 30) / max(1, scenario.bytes))
         if let asked { return min(asked, limit) }
-        let wanted = Int(guessedRate(client, `case`, scenario) * 2)
+        let wanted = Int(guessedRate(client, `case`, scenario) * (client.isNative ? 1.5 : 0.7))
         return min(limit, max(200, wanted / 100 * 100))
     }
 

@@ -66,6 +66,9 @@ enum Client: String, Codable, CaseIterable, Sendable {
     /// Those that call handlers.
     static let ofWorker: [Client] = [.harebell, .faststream, .celery, .dramatiq]
 
+    /// Whether it is not Python.
+    var isNative: Bool { self == .c || self == .harebell }
+
     /// Clients without tasks have no tasks to measure, and frameworks only handle.
     func has(_ case: Case) -> Bool {
         switch self {

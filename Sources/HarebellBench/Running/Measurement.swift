@@ -45,10 +45,7 @@ struct Measurement: Sendable {
     }
 
     private func canRun(_ contender: Contender) -> Bool {
-        switch contender.client {
-        case .c, .harebell: true
-        case .pika, .aioPika, .faststream, .celery, .dramatiq: python.available.contains(contender.client)
-        }
+        contender.client.isNative || python.available.contains(contender.client)
     }
 
     private func once(_ contender: Contender, counts: Bool) async throws -> Outcome {

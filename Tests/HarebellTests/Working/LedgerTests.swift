@@ -136,7 +136,7 @@ private func delivery(_ tag: UInt64) -> TransportDelivery {
         await waiting.value
         ledger.taskBegan()
         clock.advance(by: .seconds(5))
-        await ledger.idle(untilUptime: .seconds(5), clock.workerClock)
+        await clock.workerClock.run(for: .zero) { await ledger.idle() }
         let cancelled = Task { await ledger.idle() }
         cancelled.cancel()
         await cancelled.value
