@@ -59,11 +59,14 @@ final class Ledger: Sendable {
         }
     }
 
-    /// Takes everything that waits if one has waited for too long: others of its key must not overtake it.
-    func takeOverdue() -> [TransportDelivery] {
+    /// Whether one that waits has waited for too long.
+    var hasOverdue: Bool {
         let now = clock.uptime()
-        return change { $0.hand.hasOverdue(at: now) ? $0.hand.takeWaiting(except: nil) : [] }
+        return state.read { $0.hand.hasOverdue(at: now) }
     }
+
+    /// How many wait.
+    var waiting: Int { state.read(\.hand.waiting) }
 
     /// Takes everything that is unsettled, the first arrival first.
     func takeAll() -> [TransportDelivery] { change { $0.hand.takeAll() } }

@@ -71,27 +71,26 @@ extension Shift {
         if let probe = plan.read(\.breaker?.probe), !ledger.holds(probe) { probeEnded(probe, wasCalled: false) }
     }
 
-    /// Hands back what waits if some of it has waited for too long, since brokers close a channel that keeps a message.
+    /// Has everything that waits handed back if some of it has waited for too long, since brokers close a channel that
+    /// keeps a message.
+    ///
+    /// Nothing is taken meanwhile, as in every change of the plan: what is on its way would get before what comes back.
     func handBackOverdue() {
-        let count = handBack { ledger.takeOverdue() }
-        guard count > 0 else { return }
+        guard ledger.hasOverdue, plan.change({ $0.startOver() }) else { return }
         logger.warning(
-            "Messages have waited for too long in the worker's hands and were handed back: lower the prefetch",
-            metadata: ["service": "\(service)", "count": "\(count)"])
+            "Messages have waited for too long in the worker's hands and are handed back: lower the prefetch",
+            metadata: ["service": "\(service)", "count": "\(ledger.waiting)"])
     }
 
     /// Hands deliveries back, uncounted, one by one in their order: nobody else does meanwhile.
-    @discardableResult
-    func handBack(_ take: () -> [TransportDelivery]) -> Int {
+    func handBack(_ take: () -> [TransportDelivery]) {
         handingBack.withLock { _ in
-            let deliveries = take()
-            for delivery in deliveries {
+            for delivery in take() {
                 endpoint.release(delivery)
                 let log = DeliveryLog(logger, service: service, delivery: delivery, handler: nil)
                 log.settled(.released, attempt: delivery.attempts, duration: .zero)
                 metrics[try? delivery.content.get().type].settled(.released, processing: .zero, critical: nil)
             }
-            return deliveries.count
         }
     }
 }

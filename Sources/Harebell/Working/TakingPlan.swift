@@ -16,6 +16,8 @@ struct TakingPlan: Sendable {
     private(set) var breaker: Breaker?
     /// Counts the probes that were asked for.
     private(set) var probes = 0
+    /// Whether everything that waits is to be handed back before anything more is taken.
+    private(set) var isStartingOver = false
     /// Whether there is a shift that carries it out.
     private(set) var isCarriedOut = false
     /// Counts the changes.
@@ -30,7 +32,7 @@ struct TakingPlan: Sendable {
 
     /// How the endpoint is to take messages.
     var taking: Taking {
-        guard wish == .work else { return .nothing }
+        guard wish == .work, !isStartingOver else { return .nothing }
         return switch breaker?.state {
         case nil, .closed: .many(prefetch: prefetch)
         case .open: .nothing
@@ -40,7 +42,7 @@ struct TakingPlan: Sendable {
 
     /// Which deliveries may begin.
     var admission: InHand.Admission {
-        guard wish != .pause else { return .none }
+        guard wish != .pause, !isStartingOver else { return .none }
         guard let breaker, breaker.state != .closed else { return .all }
         return breaker.probe.map { .only($0) } ?? .none
     }
@@ -62,6 +64,14 @@ struct TakingPlan: Sendable {
         change += 1
     }
 
+    /// Wants everything that waits handed back, and then to go on as before; `false` if that is wanted already.
+    mutating func startOver() -> Bool {
+        guard !isStartingOver else { return false }
+        isStartingOver = true
+        change += 1
+        return true
+    }
+
     /// Lets the breaker hear something; what it changes is a change of the plan.
     mutating func breaker<Result>(_ body: (inout Breaker) -> Result) -> Result? {
         guard var breaker else { return nil }
@@ -76,7 +86,14 @@ struct TakingPlan: Sendable {
         return result
     }
 
-    mutating func begins() { isCarriedOut = true }
+    mutating func begins() { (isCarriedOut, isStartingOver) = (true, false) }
     mutating func ends() { isCarriedOut = false }
-    mutating func isInForce(_ change: Int) { inForce = max(inForce, change) }
+
+    /// What waited and may not begin was handed back by this change.
+    mutating func isInForce(_ change: Int) {
+        inForce = max(inForce, change)
+        guard isStartingOver, change == self.change else { return }
+        isStartingOver = false
+        self.change += 1
+    }
 }

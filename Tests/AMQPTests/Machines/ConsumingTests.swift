@@ -63,6 +63,17 @@ import Testing
         #expect(frames[1].payload.suffix(9) == (BrokerBytes.bytes(UInt64(3)) + [1])[...])
     }
 
+    @Test func `acks are said before a call, whose answer may depend on them`() {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        _ = consume(&test, on: id)
+        test.receive(consumeOK + BrokerBytes.deliver(1, tag: "tag", 1, body: [0]))
+        _ = test.sent()
+        #expect(test.perform { $0.settle(1, .acknowledge, on: id) })
+        _ = test.call(.queuePurge("q"), .queuePurgeOK, on: id)
+        #expect(test.sent().map(\.method) == [[60, 80], [50, 30]])
+    }
+
     @Test func `acks are said before the channel or the connection is closed`() {
         for isConnection in [true, false] {
             var test = MachineUnderTest.open()

@@ -80,6 +80,30 @@ import Testing
         #expect(local.deadLetters.isEmpty)
     }
 
+    @Test func `what goes back after too long a wait does not get behind what arrives at that moment`() async throws {
+        var bench = Bench(skipsSleeps: false, prefetch: 1_000)
+        bench.configuration.rateLimit = RateLimit(1, per: .seconds(1_200))
+        let handled = Observed<[Int64]>([])
+        let local = bench
+        try await local.worker {
+            Subscription(to: LoanOpened.self) { event, _ in handled.update { $0.append(event.minorUnits) } }
+        }.running {
+            var sent: Int64 = 0
+            while handled.value.count < 8 {
+                if sent < 60 {
+                    try local.send(LoanOpened(loanID: "one", minorUnits: sent))
+                    sent += 1
+                }
+                local.clock.advance(by: .seconds(60))
+                for _ in 0..<20 { await Task.yield() }
+                // What was handed back has come again before time goes on.
+                try await local.transport.wait(for: local.service) { $0.ready == 0 }
+            }
+        }
+        #expect(local.released.count > 20)
+        #expect(handled.value == Array(0..<Int64(handled.value.count)))
+    }
+
     @Test func `a body over the limit is poison, and the others are handled`() async throws {
         var bench = Bench()
         bench.configuration.maximumBodySize = 40
