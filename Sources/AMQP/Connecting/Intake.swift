@@ -103,7 +103,8 @@ final class Intake: Sendable {
             let used = state.contents.batch.byteCount
             // Follows the load up at once and down slowly, and forgets what was exceptional.
             state.byteCapacity = min(max(used, state.byteCapacity - state.byteCapacity / 8), FrameWriter.large)
-            let fresh = PublicationBatch(byteCapacity: used > 0 ? state.byteCapacity : 0)
+            let fresh =
+                used > 0 ? PublicationBatch(using: state.spares.take(state.byteCapacity), count: 0) : PublicationBatch()
             defer { state.contents = Contents(batch: fresh) }
             return state.contents
         }
@@ -115,6 +116,9 @@ final class Intake: Sendable {
     }
 
     // MARK: Memory
+
+    /// How many bytes are kept for writes to come.
+    var spareBytes: Int { state.withLockedValue(\.spares.byteCount) }
 
     func spare(_ byteCount: Int) -> ByteBuffer {
         state.withLockedValue { $0.spares.take(byteCount) }

@@ -6,7 +6,8 @@ struct SpareBuffers: Sendable {
     private static let limit = 64 << 20
 
     private var buffers: [ByteBuffer] = []
-    private var byteCount = 0
+    /// How much is kept, in bytes.
+    private(set) var byteCount = 0
 
     /// Whether all of a buffer's memory is in it: not a slice of what others may hold.
     static func isWorthKeeping(_ buffer: ByteBuffer) -> Bool {

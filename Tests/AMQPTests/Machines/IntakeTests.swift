@@ -33,6 +33,17 @@ import Testing
         #expect(intake.cancelPublish(1, on: channel))
     }
 
+    @Test func `memory that was written serves the messages that come then, and does not pile up`() throws {
+        for _ in 0..<100 {
+            // Together just large enough to be kept.
+            for _ in 0..<50 { _ = try intake.publish(batch(.test([UInt8](repeating: 1, count: 300)))) }
+            let contents = try #require(intake.drain())
+            intake.recycle(contents.batch.full + [contents.batch.bytes])
+        }
+        #expect(intake.spareBytes > 0)
+        #expect(intake.spareBytes <= 4 * FrameWriter.large)
+    }
+
     @Test func `a cancelled task hands in nothing`() async throws {
         let batch = try batch(.test())
         let result = await Task { [intake] in
