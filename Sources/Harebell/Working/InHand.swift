@@ -57,6 +57,7 @@ struct InHand: Sendable {
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
+    /// How many have not begun.
     var waiting: Int { entries.values.count { !$0.hasBegun } }
     /// When the oldest arrived.
     var oldest: Duration? { entries.values.lazy.map(\.since).min() }

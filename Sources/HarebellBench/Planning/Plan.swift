@@ -61,7 +61,8 @@ struct Plan: Sendable {
 
     /// How many messages make a run of about a second.
     ///
-    /// What a process does once, and what else the machine does for a moment, must not decide. Python's clients, which are far off, need not be known that well.
+    /// What a process does once, and what else the machine does for a moment, must not decide. Python's clients, which
+    /// are far off, need not be known that well.
     private static func messages(_ client: Client, _ case: Case, _ scenario: Scenario, asked: Int?) -> Int {
         let limit = max(20, (1 << 30) / max(1, scenario.bytes))
         if let asked { return min(asked, limit) }
