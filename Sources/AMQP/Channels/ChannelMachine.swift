@@ -125,10 +125,10 @@ struct ChannelMachine: Sendable {
         closeWaiters.removeAll { isGivenUp($0.id, $0.deadline) }
     }
 
-    /// Gives up the publishes of one call.
-    mutating func abandonPublishes(of waiterID: UInt64, _ error: AMQPError, _ out: inout Output) {
-        let waiters = confirms.abandonCall {
-            $0.id == waiterID
+    /// Gives up the publishes of these calls.
+    mutating func abandonPublishes(of calls: Set<UInt64>, _ error: AMQPError, _ out: inout Output) {
+        let waiters = confirms.abandonCalls(calls) {
+            $0.id
         } isFirst: {
             $0.isFirstOfItsCall
         }

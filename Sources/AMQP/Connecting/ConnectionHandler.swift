@@ -136,9 +136,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         inFlight = bytes
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         for buffer in bytes.dropLast() { context.write(wrapOutboundOut(buffer), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(last)).whenComplete { _ in handler.value.wrote() }
+        context.writeAndFlush(wrapOutboundOut(last)).whenSuccess { handler.value.wrote() }
     }
 
+    /// The kernel has taken the batch. If it will not, the socket is gone: nothing more is written, and what waits is told
+    /// by ``channelInactive(context:)``.
     private func wrote() {
         isWriting = false
         hasWritten = true

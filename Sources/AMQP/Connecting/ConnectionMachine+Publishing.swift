@@ -41,14 +41,16 @@ extension ConnectionMachine {
         guard !entries.isEmpty else { return }
         var publications = batch.publications[...]
         var bytes = PublicationBatch.Reader(batch)
+        var cancelled: [ChannelID: Set<UInt64>] = [:]
         for entry in entries {
             switch entry {
             case .publications(let count):
                 send(publications.prefix(count), &bytes)
                 publications = publications.dropFirst(count)
-            case .cancelled(let waiterID, let channel): cancelPublish(waiterID, on: channel)
+            case .cancelled(let waiterID, let channel): cancelled[channel, default: []].insert(waiterID)
             }
         }
+        for (channel, calls) in cancelled { cancelPublishes(calls, on: channel) }
         wantWake()
     }
 
@@ -114,15 +116,16 @@ extension ConnectionMachine {
         wantWake()
     }
 
-    /// The task that waits for a publish, or a batch of them, was cancelled.
-    mutating func cancelPublish(_ waiterID: UInt64, on id: ChannelID) {
+    /// The tasks that wait for publishes, or for batches of them, were cancelled.
+    mutating func cancelPublishes(_ calls: Set<UInt64>, on id: ChannelID) {
         let gated = abandonGated(AMQPError(.cancelled, "the task was cancelled; the message was not sent")) {
-            $0.publication.waiter.id == waiterID
+            calls.contains($0.publication.waiter.id)
         }
         // When the first waited for the gate, so did all.
-        guard gated.first?.isFirstOfItsCall != true, let index = index(of: id) else { return }
+        let sent = calls.subtracting(gated.lazy.filter(\.isFirstOfItsCall).map(\.id))
+        guard !sent.isEmpty, let index = index(of: id) else { return }
         let error = AMQPError(.cancelled, "the task was cancelled; whether the message was stored is unknown")
-        channels[index]?.abandonPublishes(of: waiterID, error, &out)
+        channels[index]?.abandonPublishes(of: sent, error, &out)
     }
 
     /// Gives up publishes that wait for the gate; returns who waited for them.

@@ -65,7 +65,7 @@ struct FuzzFrames {
     ) {
         guard let id = connection.id(of: channel) else { return }
         switch what {
-        case 10: connection.perform { $0.cancelPublish(UInt64(number), on: id) }
+        case 10: connection.perform { $0.cancelPublishes([UInt64(number)], on: id) }
         case 11: connection.perform { _ = $0.settle(UInt64(number), .acknowledge, on: id) }
         case 12: connection.perform { _ = $0.settle(UInt64(number), .reject(requeue: detail & 1 != 0), on: id) }
         case 13: connection.closeChannel(id, isAwaited: detail & 1 != 0)

@@ -103,32 +103,39 @@ struct ConfirmTracker<Waiter: Sendable>: Sendable {
         return true
     }
 
+    // Indices are counted by hand: `indices` of a circular buffer holds a copy of it, and the first change within a loop
+    // over them would copy all entries.
+
     /// Takes the waiters for which `isGivenUp` holds; their publishes stay, to keep the numbering.
     mutating func abandon(where isGivenUp: (Waiter, NIODeadline?) -> Bool) -> [Waiter] {
         var waiters: [Waiter] = []
-        for index in entries.indices {
-            guard let waiter = entries[index].waiter, isGivenUp(waiter, entries[index].deadline) else { continue }
-            entries[index].waiter = nil
-            waiters.append(waiter)
+        var index = entries.startIndex
+        while index != entries.endIndex {
+            if let waiter = entries[index].waiter, isGivenUp(waiter, entries[index].deadline) {
+                entries.modify(index) { $0.waiter = nil }
+                waiters.append(waiter)
+            }
+            entries.formIndex(after: &index)
         }
         return waiters
     }
 
-    /// Takes the waiters of one call, whose messages follow one another; their publishes stay, to keep the numbering.
+    /// Takes the waiters of calls, each of one message or several; their publishes stay, to keep the numbering.
     ///
-    /// The latest are looked at first: calls are mostly given up soon, and many at once must not cost their square.
-    mutating func abandonCall(
-        where isMeant: (Waiter) -> Bool, isFirst: (Waiter) -> Bool
+    /// One look at each publish serves all calls, and the latest are looked at first: calls are mostly given up soon, and
+    /// many at once must not cost their square.
+    mutating func abandonCalls(
+        _ calls: Set<UInt64>, call: (Waiter) -> UInt64, isFirst: (Waiter) -> Bool
     ) -> [Waiter] {
+        var open = calls
         var waiters: [Waiter] = []
-        for index in entries.indices.reversed() {
-            guard let waiter = entries[index].waiter, isMeant(waiter) else {
-                if waiters.isEmpty || entries[index].isResolved { continue }
-                break
-            }
-            entries[index].waiter = nil
+        var index = entries.endIndex
+        while index != entries.startIndex, !open.isEmpty {
+            entries.formIndex(before: &index)
+            guard let waiter = entries[index].waiter, open.contains(call(waiter)) else { continue }
+            entries.modify(index) { $0.waiter = nil }
             waiters.append(waiter)
-            if isFirst(waiter) { break }
+            if isFirst(waiter) { open.remove(call(waiter)) }
         }
         return waiters.reversed()
     }

@@ -48,9 +48,8 @@ final class RecoveringPublisher: Sendable {
                 if let refusal = append(entry) { continuation.resume(returning: refusal) }
             }
         } onCancel: {
-            resolve(id, Self.cancelled)
-            let channel = box.withLockedValue { $0.channel }
-            if let channel { channel.connection.core.cancelPublish(id, on: channel.id) }
+            // Nobody knows of what was not sent, or was resolved before.
+            if let channel = resolve(id, Self.cancelled) { channel.connection.core.cancelPublish(id, on: channel.id) }
         }
         if let error { throw error }
     }
@@ -88,7 +87,7 @@ final class RecoveringPublisher: Sendable {
         guard let channel = state.channel else { return [] }
         let generation = state.generation
         var effects: [Effect] = []
-        for entry in state.messages.takeSendable() {
+        while let entry = state.messages.nextSendable() {
             effects += channel.publish(entry.message, waiterID: entry.id, deadline: entry.deadline) {
                 [weak self] error in
                 self?.completed(entry.id, generation, error)
@@ -109,17 +108,22 @@ final class RecoveringPublisher: Sendable {
         }
     }
 
-    private func resolve(_ id: UInt64, _ error: AMQPError?) {
-        var entry: Republishing.Entry?
+    /// Tells whoever publishes the message; returns the channel on which it is under way.
+    @discardableResult
+    private func resolve(_ id: UInt64, _ error: AMQPError?) -> AMQPChannel? {
+        var resolved: (entry: Republishing.Entry, isSent: Bool)?
+        var channel: AMQPChannel?
         var due: [Alarm] = []
         change { state in
-            entry = state.messages.resolve(id)
+            resolved = state.messages.resolve(id)
+            channel = resolved?.isSent == true ? state.channel : nil
             due = state.dueAlarms()
             // The next suspect, if they go one at a time.
-            return entry == nil ? [] : send(&state)
+            return resolved == nil ? [] : send(&state)
         }
-        entry?.continuation.resume(error)
+        resolved?.entry.continuation.resume(error)
         for alarm in due { alarm.ring() }
+        return channel
     }
 
     // MARK: Channels

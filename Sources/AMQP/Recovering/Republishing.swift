@@ -13,10 +13,11 @@ struct Republishing: Sendable {
         let message: OutgoingMessage
         let deadline: NIODeadline
         let continuation: Waiter<AMQPError?>
-        var isSent = false
     }
 
     private var entries = CircularBuffer<Entry>()
+    /// How many of the entries, the first ones, were sent on the present channel.
+    private var sentCount = 0
     /// While one of these is unresolved, entries are sent one at a time.
     private var suspects: Set<UInt64> = []
     private(set) var isReady = false
@@ -38,60 +39,51 @@ struct Republishing: Sendable {
     }
 
     /// Whether something was sent on the present channel and is not resolved.
-    var isAwaitingConfirms: Bool { entries.first?.isSent ?? false }
+    var isAwaitingConfirms: Bool { sentCount > 0 }
 
-    /// What to send now, in order.
-    mutating func takeSendable() -> [Entry] {
-        guard isReady else { return [] }
-        if !suspects.isEmpty {
-            guard let head = entries.first, !head.isSent else { return [] }
-            entries[entries.startIndex].isSent = true
-            return [head]
-        }
-        var sendable: [Entry] = []
-        // What is sent is always a prefix, and new entries come at the end.
-        for index in entries.indices.reversed() {
-            if entries[index].isSent { break }
-            entries[index].isSent = true
-            sendable.append(entries[index])
-        }
-        return sendable.reversed()
+    /// What to send next, if there is something to be sent now.
+    mutating func nextSendable() -> Entry? {
+        guard isReady, sentCount < entries.count, suspects.isEmpty || sentCount == 0 else { return nil }
+        defer { sentCount += 1 }
+        return entries[offset: sentCount]
     }
 
-    /// Takes an entry out; `nil` if it was resolved before.
-    mutating func resolve(_ id: UInt64) -> Entry? {
+    /// Takes an entry out, with whether it was sent on the present channel; `nil` if it was resolved before.
+    mutating func resolve(_ id: UInt64) -> (entry: Entry, isSent: Bool)? {
         // Confirms come in order, so this is nearly always the first.
         guard let index = entries.firstIndex(where: { $0.id == id }) else { return nil }
+        let isSent = entries.distance(from: entries.startIndex, to: index) < sentCount
+        if isSent { sentCount -= 1 }
         suspects.remove(id)
-        return entries.remove(at: index)
+        return (entries.remove(at: index), isSent)
     }
 
     /// The channel ended; returns the entries that are to blame for its error.
     mutating func channelEnded(_ error: AMQPError?) -> [Entry] {
         isReady = false
-        let sent = entries.filter(\.isSent)
-        for index in entries.indices { entries[index].isSent = false }
+        let sent = Array(entries.prefix(sentCount))
+        sentCount = 0
         guard let error, error.code == .channelClosed, !sent.isEmpty else { return [] }
         // With the word before it: a virtual host may have the name of an exchange.
         let named = sent.filter { entry in
             let name = entry.message.exchange.isEmpty ? "amq.default" : entry.message.exchange
             return error.message.contains("exchange '\(name)'")
         }
-        if !named.isEmpty { return named.compactMap { resolve($0.id) } }
-        if sent.count == 1 { return sent.compactMap { resolve($0.id) } }
+        if !named.isEmpty { return named.compactMap { resolve($0.id)?.entry } }
+        if sent.count == 1 { return sent.compactMap { resolve($0.id)?.entry } }
         suspects.formUnion(sent.map(\.id))
         return []
     }
 
     /// Takes the entries out whose deadline has passed.
     mutating func expire(now: NIODeadline) -> [Entry] {
-        entries.filter { $0.deadline <= now }.compactMap { resolve($0.id) }
+        entries.filter { $0.deadline <= now }.compactMap { resolve($0.id)?.entry }
     }
 
     var earliestDeadline: NIODeadline? { entries.lazy.map(\.deadline).min() }
 
     mutating func removeAll() -> [Entry] {
-        defer { entries.removeAll() }
+        defer { (entries, sentCount) = (CircularBuffer(), 0) }
         return Array(entries)
     }
 }

@@ -125,8 +125,8 @@ import Testing
         let log = Log()
         log.publish(1..<6)
         log.confirm(3)
-        let abandoned = log.tracker.abandonCall {
-            (2...4).contains($0)
+        let abandoned = log.tracker.abandonCalls([7]) {
+            (2...4).contains($0) ? 7 : 8
         } isFirst: {
             $0 == 2
         }
@@ -140,15 +140,58 @@ import Testing
         var looks = 0
         for number in 1..<2000 {
             log.publish(number..<number + 1)
-            let abandoned = log.tracker.abandonCall {
+            let abandoned = log.tracker.abandonCalls([UInt64(number)]) {
                 looks += 1
-                return $0 == number
+                return UInt64($0)
             } isFirst: { _ in
                 true
             }
             #expect(abandoned == [number])
         }
-        #expect(looks == 1999)
+        // Once to see whether it is meant, once to see that it is found.
+        #expect(looks == 2 * 1999)
+    }
+
+    @Test func `calls that are given up together cost one look at each publish`() {
+        let log = Log()
+        log.publish(1..<10_001)
+        var looks = 0
+        let abandoned = log.tracker.abandonCalls(Set(1...5000)) {
+            looks += 1
+            return UInt64($0)
+        } isFirst: { _ in
+            true
+        }
+        #expect(abandoned == Array(1...5000))
+        #expect(looks == 15_000)
+    }
+
+    @Test func `messages of a call with another's among them are all given up`() {
+        let log = Log()
+        log.publish(1..<8)
+        // The second call published between two parts of the first.
+        let abandoned = log.tracker.abandonCalls([7]) {
+            $0 == 4 ? 8 : 7
+        } isFirst: {
+            $0 == 1
+        }
+        #expect(abandoned == [1, 2, 3, 5, 6, 7])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `giving up what was published last does not copy what was before it`() {
+        // With a copy of all entries for each, this would move 100 GB.
+        let log = Log()
+        log.publish(1..<100_001)
+        for number in 100_001...110_000 {
+            log.publish(number..<number + 1)
+            let abandoned = log.tracker.abandonCalls([UInt64(number)]) {
+                UInt64($0)
+            } isFirst: { _ in
+                true
+            }
+            #expect(abandoned == [number])
+        }
     }
 
     @Test func `the end of the channel leaves every waiter to be told once`() {

@@ -71,7 +71,7 @@ import Testing
         let cancelled = test.publish(.test([1]), on: id, waiterID: 501)
         let late = test.publish(.test([2]), on: id, deadline: test.now + .seconds(1))
         let patient = test.publish(.test([3]), on: id)
-        test.perform { $0.cancelPublish(501, on: id) }
+        test.perform { $0.cancelPublishes([501], on: id) }
         #expect(cancelled.values.map(\.?.code) == [.cancelled])
         test.advance(.seconds(1))
         #expect(late.values.map(\.?.code) == [.timedOut])

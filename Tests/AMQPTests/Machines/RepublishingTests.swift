@@ -32,7 +32,7 @@ import Testing
         var messages = filled(1...5)
         messages.ready()
         _ = messages.takeSendable()
-        #expect(messages.resolve(2)?.id == 2)
+        #expect(messages.resolve(2)?.entry.id == 2)
         #expect(messages.resolve(2) == nil)
         #expect(messages.channelEnded(AMQPError(.connectionClosed, "lost")).isEmpty)
         messages.append(entry(6))
@@ -100,7 +100,7 @@ import Testing
         #expect(messages.takeSendable().isEmpty)
         for id: UInt64 in 1...3 {
             #expect(messages.isAwaitingConfirms)
-            #expect(messages.resolve(id)?.id == id)
+            #expect(messages.resolve(id)?.entry.id == id)
         }
         #expect(!messages.isAwaitingConfirms)
         #expect(messages.channelEnded(nil).isEmpty)
@@ -116,5 +116,40 @@ import Testing
         #expect(messages.earliestDeadline == .uptimeNanoseconds(0) + .seconds(5))
         #expect(messages.expire(now: .uptimeNanoseconds(0) + .seconds(10)).map(\.id) == [1, 2])
         #expect(messages.earliestDeadline == .uptimeNanoseconds(0) + .seconds(20))
+    }
+
+    @Test func `whether a message was sent on the present channel is known when it is resolved`() {
+        var messages = filled(1...3)
+        messages.ready()
+        _ = messages.takeSendable()
+        messages.append(entry(4))
+        #expect(messages.resolve(2)?.isSent == true)
+        #expect(messages.resolve(4)?.isSent == false)
+        #expect(messages.isAwaitingConfirms)
+        _ = messages.channelEnded(AMQPError(.connectionClosed, "lost"))
+        #expect(!messages.isAwaitingConfirms)
+        #expect(messages.resolve(1)?.isSent == false)
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [3])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `sending one more does not cost what many before it cost`() {
+        // With a copy of all entries for each, this would move 100 GB.
+        var messages = filled(1...30_000)
+        messages.ready()
+        _ = messages.takeSendable()
+        for id in UInt64(30_001)...60_000 {
+            messages.append(entry(id))
+            #expect(messages.nextSendable()?.id == id)
+        }
+    }
+}
+
+extension AMQP.Republishing {
+    fileprivate mutating func takeSendable() -> [Entry] {
+        var entries: [Entry] = []
+        while let entry = nextSendable() { entries.append(entry) }
+        return entries
     }
 }
