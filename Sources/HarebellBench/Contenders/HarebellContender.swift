@@ -14,6 +14,7 @@ struct HarebellContender: Sendable {
             hosts: [.init(name: job.host, port: job.port)], virtualHost: job.virtualHost,
             credentials: .plain(username: job.user, password: job.password))
         configuration.tls = job.authority.map { TLSOptions(caFile: $0) }
+        if job.case == .publishClient { return try await publishWithClient(configuration) }
         let connection = try await AMQPConnection.connect(configuration, logger: Logger(label: "harebell-bench"))
         let channel = try await connection.openChannel(confirms: !job.case.consumes)
         let outcome =
@@ -24,6 +25,7 @@ struct HarebellContender: Sendable {
             case .consumeTasks: try await consumeInTasks(channel) { _ in }
             case .consumeDecoded:
                 try await consumeInTasks(channel) { try PaidOut(decoding: $0.body).check() }
+            case .publishClient: throw RunError("a client publishes, not a channel")
             case .handle, .handleLogged: throw RunError("a worker handles")
             }
         await connection.close()
@@ -64,10 +66,27 @@ struct HarebellContender: Sendable {
     }
 
     private func publishTasks(_ channel: AMQPChannel) async throws -> Outcome {
+        try await publishTasks { try await channel.publish($0) }
+    }
+
+    private func publishWithClient(_ configuration: AMQPConfiguration) async throws -> Outcome {
+        let client = AMQPClient(configuration: configuration, logger: Logger(label: "harebell-bench"))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await client.run() }
+            try await client.waitUntilConnected(timeout: .seconds(10))
+            let outcome = try await publishTasks { try await client.publish($0) }
+            await client.shutdown()
+            return outcome
+        }
+    }
+
+    private func publishTasks(
+        _ publish: @escaping @Sendable (OutgoingMessage) async throws -> Void
+    ) async throws -> Outcome {
         let message = job.message
         return try await measured {
             try await split(min(64, job.window)) { share in
-                for _ in 0..<share { try await channel.publish(message) }
+                for _ in 0..<share { try await publish(message) }
             }
         }
     }

@@ -20,6 +20,8 @@ enum Case: String, Codable, CaseIterable, Sendable {
     case publishBatch = "publish-batch"
     /// 64 tasks, each of which awaits the confirm of every message.
     case publishTasks = "publish-tasks"
+    /// The same with a client that publishes again what a lost connection left unconfirmed.
+    case publishClient = "publish-client"
     /// Consuming one after another, acknowledged as cheaply as the client can.
     case consumeBatch = "consume-batch"
     /// Consuming with a task for each delivery, which acknowledges it.
@@ -32,11 +34,16 @@ enum Case: String, Codable, CaseIterable, Sendable {
     case handleLogged = "handle-logged"
 
     /// What `harebell-bench amqp` measures.
-    static let ofAMQP: [Case] = [.publishBatch, .publishTasks, .consumeBatch, .consumeTasks]
+    static let ofAMQP: [Case] = [.publishBatch, .publishTasks, .publishClient, .consumeBatch, .consumeTasks]
     /// What `harebell-bench worker` measures.
     static let ofWorker: [Case] = [.consumeBatch, .consumeTasks, .consumeDecoded, .handle, .handleLogged]
 
-    var consumes: Bool { self != .publishBatch && self != .publishTasks }
+    var consumes: Bool {
+        switch self {
+        case .publishBatch, .publishTasks, .publishClient: false
+        case .consumeBatch, .consumeTasks, .consumeDecoded, .handle, .handleLogged: true
+        }
+    }
     /// Whether a framework calls a handler, instead of a loop that takes deliveries.
     var handles: Bool { self == .handle || self == .handleLogged }
     /// The case of the same direction that every client has: the C loop's.
@@ -73,7 +80,7 @@ enum Client: String, Codable, CaseIterable, Sendable {
     func has(_ case: Case) -> Bool {
         switch self {
         case .harebell: true
-        case .aioPika: Case.ofAMQP.contains(`case`)
+        case .aioPika: Case.ofAMQP.contains(`case`) && `case` != .publishClient
         case .c, .pika: Case.ofAMQP.contains(`case`) && `case` == `case`.batched
         case .faststream, .celery, .dramatiq: `case` == .handle
         }
