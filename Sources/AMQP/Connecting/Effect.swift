@@ -6,7 +6,7 @@ enum Effect: Sendable {
     case reply(Waiter<Result<Reply, AMQPError>>, Result<Reply, AMQPError>)
     case published(MessageContinuation<AMQPError?>, AMQPError?)
     case batchPublished(MessageContinuation<[Result<Void, AMQPError>]>, [Result<Void, AMQPError>])
-    case publishedClosure(@Sendable (AMQPError?) -> Void, AMQPError?)
+    case publishesEnded(any PublishListener, [EndedPublish])
     case closed(Waiter<AMQPError?>, AMQPError?)
     case opened(Waiter<Result<Void, AMQPError>>, Result<Void, AMQPError>)
     case deliver(DeliveryQueue, [ReceivedMessage])
@@ -39,12 +39,23 @@ struct Output: Sendable {
     mutating func complete(_ waiter: PublishWaiter, _ error: AMQPError?) {
         switch waiter.target {
         case .task(let continuation): effects.append(.published(continuation, error))
-        case .closure(let closure): effects.append(.publishedClosure(closure, error))
+        case .listener(let listener): tell(listener, EndedPublish(id: waiter.id, error: error))
         case .batch(let batch, let index):
             if let (continuation, results) = batch.resolve(index, error) {
                 effects.append(.batchPublished(continuation, results))
             }
         }
+    }
+
+    /// Adds to what the listener is told last, so that it is told of many confirms at once.
+    private mutating func tell(_ listener: any PublishListener, _ publish: EndedPublish) {
+        guard case .publishesEnded(let last, var publishes)? = effects.last, last === listener else {
+            return effects.append(.publishesEnded(listener, [publish]))
+        }
+        // Taken out, so that the list has one owner and grows in place.
+        effects.removeLast()
+        publishes.append(publish)
+        effects.append(.publishesEnded(listener, publishes))
     }
 
     /// Writes a method whose arguments are known to fit.
@@ -69,7 +80,7 @@ extension Effect {
         case .reply(let waiter, let result): waiter.resume(result)
         case .published(let continuation, let error): continuation.resume(returning: error)
         case .batchPublished(let continuation, let results): continuation.resume(returning: results)
-        case .publishedClosure(let closure, let error): closure(error)
+        case .publishesEnded(let listener, let publishes): listener.ended(publishes)
         case .closed(let waiter, let error): waiter.resume(error)
         case .opened(let waiter, let result): waiter.resume(result)
         case .deliver(let queue, let messages): queue.push(messages)

@@ -25,7 +25,7 @@ extension FuzzConnection {
         properties.messageID = id
         let message = OutgoingMessage(exchange: "e", routingKey: "k", properties: properties, body: body)
         let waiter = PublishWaiter(
-            id: UInt64(body.first ?? 0), target: .closure(account.recorder { FuzzAnswer($0) }))
+            id: UInt64(body.first ?? 0), target: .listener(FuzzListener(told: account.recorder { FuzzAnswer($0) })))
         perform { [deadline] in
             $0.publish(message, on: channel, waiter, deadline: deadline, isCancelled: false)
         }
@@ -69,5 +69,17 @@ extension FuzzConnection {
         let waiter: Waiter<AMQPError?> = account.waiter { FuzzAnswer($0) }
         let deadline = now + .seconds(5)
         perform { $0.close(waiter, deadline: deadline) }
+    }
+}
+
+private final class FuzzListener: PublishListener {
+    private let told: @Sendable (AMQPError?) -> Void
+
+    init(told: @escaping @Sendable (AMQPError?) -> Void) {
+        self.told = told
+    }
+
+    func ended(_ publishes: [EndedPublish]) {
+        for publish in publishes { told(publish.error) }
     }
 }

@@ -131,16 +131,14 @@ extension AMQPChannel {
         }
     }
 
-    /// Publishes without waiting, for a caller that holds a lock: it runs the effects when it has let go of it.
+    /// Publishes without waiting, for a caller that may hold a lock: it runs the effects when it holds none.
     ///
-    /// `completion` is called once, without a lock held, on any thread. Whether the present task is cancelled does not
-    /// matter, for the message may be another's.
+    /// The listener is told once. Whether the present task is cancelled does not matter, for the message may be another's.
     func publish(
-        _ message: OutgoingMessage, waiterID: UInt64, deadline: NIODeadline?,
-        completion: @escaping @Sendable (AMQPError?) -> Void
+        _ message: OutgoingMessage, waiterID: UInt64, deadline: NIODeadline?, listener: any PublishListener
     ) -> [Effect] {
-        let waiter = PublishWaiter(id: waiterID, target: .closure(completion))
+        let waiter = PublishWaiter(id: waiterID, target: .listener(listener))
         let error = send(message, waiter, deadline, isCancelled: false)
-        return error.map { [.publishedClosure(completion, $0)] } ?? []
+        return error.map { [.publishesEnded(listener, [EndedPublish(id: waiterID, error: $0)])] } ?? []
     }
 }

@@ -1,9 +1,9 @@
-/// Whoever waits for a publish: a task, one place of a batch, or a closure.
+/// Whoever waits for a publish: a task, one place of a batch, or a listener.
 struct PublishWaiter: Sendable {
     enum Target: Sendable {
         case task(MessageContinuation<AMQPError?>)
         case batch(PublishBatch, index: Int)
-        case closure(@Sendable (AMQPError?) -> Void)
+        case listener(any PublishListener)
     }
 
     /// Identifies the publish, or the batch, for its cancellation.
@@ -14,6 +14,18 @@ struct PublishWaiter: Sendable {
     var isFirstOfItsCall: Bool {
         if case .batch(_, let index) = target { index == 0 } else { true }
     }
+}
+
+/// Hears how publishes ended, of all that ended together at once: a lock of its own is taken once for them.
+protocol PublishListener: AnyObject, Sendable {
+    /// Called without a lock held, on any thread; each publish is in one call.
+    func ended(_ publishes: [EndedPublish])
+}
+
+/// How a publish ended; without an error it is confirmed.
+struct EndedPublish: Sendable {
+    var id: UInt64
+    var error: AMQPError?
 }
 
 /// The outcomes of messages published together; its task is resumed when the last is known.

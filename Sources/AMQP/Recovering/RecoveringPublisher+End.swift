@@ -18,7 +18,7 @@ extension RecoveringPublisher {
     func retire() async {
         close()
         work.ring()
-        await box.withLockedValue { $0.channel }?.close()
+        await box.withLockedValue { $0.sender?.channel }?.close()
     }
 
     /// Fails what is not confirmed, and everything from now on.

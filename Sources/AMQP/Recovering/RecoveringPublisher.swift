@@ -7,11 +7,7 @@ import NIOPosix
 final class RecoveringPublisher: Sendable {
     struct State {
         var messages = Republishing()
-        var channel: AMQPChannel?
-        /// Rung when a message is nacked on this channel.
-        var nacked = Alarm()
-        /// Counts channels; a completion of an earlier one says nothing about the present.
-        var generation: UInt64 = 0
+        var sender: ChannelSender?
         var isClosed = false
         var armed: NIODeadline?
         /// Rung when everything is resolved.
@@ -42,14 +38,14 @@ final class RecoveringPublisher: Sendable {
         let id = WaiterID.next()
         let limit = NIODeadline.after(deadline)
         let error: AMQPError? = await withTaskCancellationHandler {
-            await withValueContinuation { continuation in
+            await withMessageContinuation { continuation in
                 let entry = Republishing.Entry(
-                    id: id, message: message, deadline: limit, continuation: .task(continuation))
+                    id: id, message: message, deadline: limit, continuation: .message(continuation))
                 if let refusal = append(entry) { continuation.resume(returning: refusal) }
             }
         } onCancel: {
             // Nobody knows of what was not sent, or was resolved before.
-            if let channel = resolve(id, Self.cancelled) { channel.connection.core.cancelPublish(id, on: channel.id) }
+            if let channel = giveUp(id) { channel.connection.core.cancelPublish(id, on: channel.id) }
         }
         if let error { throw error }
     }
@@ -57,17 +53,23 @@ final class RecoveringPublisher: Sendable {
     private static let cancelled = AMQPError(
         .cancelled, "the task that publishes was cancelled; whether the message was stored is unknown")
 
-    /// Takes a message and sends it if it can be; the order of entries is the order on the wire.
+    /// Takes a message and sends it if it can be.
     private func append(_ entry: Republishing.Entry) -> AMQPError? {
         var refusal: AMQPError?
+        var present: ChannelSender?
         change { state in
             // Asked under the lock, so that a cancellation either is seen here or finds the entry.
             refusal = state.isClosed ? ClientState.closedError : Task.isCancelled ? Self.cancelled : nil
             guard refusal == nil else { return nil }
-            state.messages.append(entry)
+            let isToBeSent = state.messages.append(entry)
             arm(entry.deadline, &state)
-            return send(&state)
+            guard isToBeSent, let sender = state.sender else { return send(&state) }
+            present = sender
+            return nil
         }
+        // Encoded and handed over without the lock, which every confirm needs too. Two that publish at once have no order
+        // among them. If the channel has ended since, it refuses the message, which is in order with the others on the next.
+        if let present { present.core.run(present.send(entry)) }
         return refusal
     }
 
@@ -76,52 +78,56 @@ final class RecoveringPublisher: Sendable {
     func change(_ body: (inout State) -> [Effect]?) -> [Effect]? {
         let (effects, core, isWaiting) = box.withLockedValue { state in
             let effects = body(&state)
-            return (effects, state.channel?.connection.core, !state.messages.isReady && !state.messages.isEmpty)
+            return (effects, state.sender?.core, !state.messages.isReady && !state.messages.isEmpty)
         }
         if let effects { core?.run(effects) }
         if isWaiting { work.ring() }
         return effects
     }
 
+    /// Sends what waits and can be sent; the order of entries is the order on the wire.
     func send(_ state: inout State) -> [Effect] {
-        guard let channel = state.channel else { return [] }
-        let generation = state.generation
+        guard let sender = state.sender else { return [] }
         var effects: [Effect] = []
-        while let entry = state.messages.nextSendable() {
-            effects += channel.publish(entry.message, waiterID: entry.id, deadline: entry.deadline) {
-                [weak self] error in
-                self?.completed(entry.id, generation, error)
-            }
-        }
+        while let entry = state.messages.nextSendable() { effects += sender.send(entry) }
         return effects
     }
 
-    private func completed(_ id: UInt64, _ generation: UInt64, _ error: AMQPError?) {
-        switch error?.code {
-        case .channelClosed, .connectionClosed, .closed, .protocolViolation:
-            // Unknown whether it was stored: again on the next channel.
-            break
-        case .nacked:
-            resolve(id, error)
-            box.withLockedValue { $0.generation == generation ? $0.nacked : nil }?.ring()
-        default: resolve(id, error)
+    /// Publishes ended on some channel, the present one or an earlier one.
+    func ended(_ publishes: [EndedPublish]) {
+        var resolved: [(continuation: Waiter<AMQPError?>, error: AMQPError?)] = []
+        var due: [Alarm] = []
+        change { state in
+            for publish in publishes {
+                switch publish.error?.code {
+                case .channelClosed, .connectionClosed, .closed, .protocolViolation:
+                    // Unknown whether it was stored: again on the next channel.
+                    break
+                default:
+                    guard let (entry, _) = state.messages.resolve(publish.id) else { continue }
+                    resolved.append((entry.continuation, publish.error))
+                }
+            }
+            due = state.dueAlarms()
+            // The next suspect, if they go one at a time.
+            return resolved.isEmpty ? [] : send(&state)
         }
+        for (continuation, error) in resolved { continuation.resume(error) }
+        for alarm in due { alarm.ring() }
     }
 
-    /// Tells whoever publishes the message; returns the channel on which it is under way.
-    @discardableResult
-    private func resolve(_ id: UInt64, _ error: AMQPError?) -> AMQPChannel? {
+    /// Tells whoever publishes the message that nobody waits for it any more; returns the channel on which it is under way.
+    private func giveUp(_ id: UInt64) -> AMQPChannel? {
         var resolved: (entry: Republishing.Entry, isSent: Bool)?
         var channel: AMQPChannel?
         var due: [Alarm] = []
         change { state in
             resolved = state.messages.resolve(id)
-            channel = resolved?.isSent == true ? state.channel : nil
+            channel = resolved?.isSent == true ? state.sender?.channel : nil
             due = state.dueAlarms()
-            // The next suspect, if they go one at a time.
             return resolved == nil ? [] : send(&state)
         }
-        resolved?.entry.continuation.resume(error)
+        resolved?.entry.continuation.resume(Self.cancelled)
         for alarm in due { alarm.ring() }
         return channel
     }
@@ -158,13 +164,11 @@ final class RecoveringPublisher: Sendable {
 
     /// Publishes on a channel until it ends; one whose messages are nacked is left, after a delay.
     private func attach(_ channel: AMQPChannel, leavingAfter delay: Duration) async -> AMQPError? {
-        let nacked = Alarm()
+        let sender = ChannelSender(channel, for: self)
         let sent = change { state in
             guard !state.isClosed else { return nil }
-            state.channel = channel
-            state.nacked = nacked
+            state.sender = sender
             state.settled = nil
-            state.generation += 1
             state.messages.ready()
             return send(&state)
         }
@@ -175,7 +179,7 @@ final class RecoveringPublisher: Sendable {
         }
         return await withTaskGroup(of: Void.self, returning: AMQPError?.self) { group in
             group.addTask {
-                await nacked.wait()
+                await sender.nacked.wait()
                 try? await Task.sleep(for: delay)
                 guard !Task.isCancelled else { return }
                 self.logger.info("messages are nacked: the next are published on a new channel")
@@ -205,7 +209,7 @@ final class RecoveringPublisher: Sendable {
 
     private func detach(_ error: AMQPError?) -> [Republishing.Entry] {
         let (culprits, due) = box.withLockedValue { state in
-            state.channel = nil
+            state.sender = nil
             return (state.messages.channelEnded(error), state.dueAlarms())
         }
         for alarm in due { alarm.ring() }

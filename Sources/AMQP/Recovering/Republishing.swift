@@ -8,11 +8,19 @@ import NIOCore
 /// A channel error names no message. If its text names an exchange, the messages for that exchange are to blame; if it
 /// does not, those that were under way are sent one at a time until the culprit ends a channel alone.
 struct Republishing: Sendable {
-    struct Entry: Sendable {
+    /// A class, for a message has a dozen of strings, and to copy it means to count the owners of each.
+    final class Entry: Sendable {
         let id: UInt64
         let message: OutgoingMessage
         let deadline: NIODeadline
         let continuation: Waiter<AMQPError?>
+
+        init(id: UInt64, message: OutgoingMessage, deadline: NIODeadline, continuation: Waiter<AMQPError?>) {
+            self.id = id
+            self.message = message
+            self.deadline = deadline
+            self.continuation = continuation
+        }
     }
 
     private var entries = CircularBuffer<Entry>()
@@ -24,8 +32,12 @@ struct Republishing: Sendable {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    mutating func append(_ entry: Entry) {
+    /// Takes an entry; returns whether it is to be sent now, which it counts as from here on.
+    mutating func append(_ entry: Entry) -> Bool {
         entries.append(entry)
+        guard isReady, suspects.isEmpty, sentCount == entries.count - 1 else { return false }
+        sentCount += 1
+        return true
     }
 
     /// A channel is there.
@@ -50,12 +62,14 @@ struct Republishing: Sendable {
 
     /// Takes an entry out, with whether it was sent on the present channel; `nil` if it was resolved before.
     mutating func resolve(_ id: UInt64) -> (entry: Entry, isSent: Bool)? {
-        // Confirms come in order, so this is nearly always the first.
-        guard let index = entries.firstIndex(where: { $0.id == id }) else { return nil }
+        // Confirms come in order, so this is nearly always the first; to remove from within copies everything.
+        guard let first = entries.first else { return nil }
+        let index = first.id == id ? entries.startIndex : entries.firstIndex { $0.id == id }
+        guard let index else { return nil }
         let isSent = entries.distance(from: entries.startIndex, to: index) < sentCount
         if isSent { sentCount -= 1 }
-        suspects.remove(id)
-        return (entries.remove(at: index), isSent)
+        if !suspects.isEmpty { suspects.remove(id) }
+        return (index == entries.startIndex ? entries.removeFirst() : entries.remove(at: index), isSent)
     }
 
     /// The channel ended; returns the entries that are to blame for its error.

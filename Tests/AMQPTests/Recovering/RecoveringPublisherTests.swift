@@ -74,7 +74,8 @@ import Testing
             let told = Recorder<AMQPError?>()
             await Task {
                 withUnsafeCurrentTask { $0?.cancel() }
-                let effects = channel.publish(.test(), waiterID: WaiterID.next(), deadline: nil) { told.record($0) }
+                let effects = channel.publish(
+                    .test(), waiterID: WaiterID.next(), deadline: nil, listener: ClosureListener { told.record($0) })
                 connection.core.run(effects)
             }.value
             try await eventually("it is told") { !told.values.isEmpty }
