@@ -22,7 +22,7 @@ final class FlakyProxy: Sendable {
 
     static func start(to host: String, port: Int) async throws -> FlakyProxy {
         let open = NIOLockedValueBox<[ObjectIdentifier: any Channel]>([:])
-        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let binding = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { inbound in
                 let key = ObjectIdentifier(inbound)
@@ -39,7 +39,16 @@ final class FlakyProxy: Sendable {
                         try outbound.pipeline.syncOperations.addHandler(Glue(to: inbound))
                     }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: "127.0.0.1", port: 0)
+        // The value goes by a lock, since `get()` looks like a race to the thread sanitizer: see ValueContinuation.
+        let server = NIOLockedValueBox<Result<any Channel, any Error>?>(nil)
+        await withCheckedContinuation { continuation in
+            binding.whenComplete { result in
+                server.withLockedValue { $0 = result }
+                continuation.resume()
+            }
+        }
+        guard let server = try server.withLockedValue({ try $0?.get() }) else { throw ChannelError.eof }
         return FlakyProxy(server, open)
     }
 

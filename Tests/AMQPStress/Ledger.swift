@@ -42,6 +42,8 @@ final class Ledger: Sendable {
         var clients = 0
         var cancelled = 0
         var broken = 0
+        /// The longest that a publish with which nothing is the matter waited for its confirm.
+        var slowest = Duration.zero
         var failures: [String] = []
     }
 
@@ -135,7 +137,8 @@ extension Ledger.Counts: CustomStringConvertible {
         published \(published), confirmed \(confirmed), refused \(refused), unknown \(unknown) (\(cancelled) cancelled), \
         handled \(handled), redelivered \(redelivered), duplicates \(duplicates), lost \(lost), \
         handled though refused \(invented); never resolved \(unresolved), resolved twice \(resolvedTwice), \
-        settled twice \(settledTwice); \(channels) channels opened, \(clients) clients, \(broken) connections broken
+        settled twice \(settledTwice); \(channels) channels opened, \(clients) clients, \(broken) connections broken, \
+        a confirm came after \(Int(slowest / .milliseconds(1))) ms at most
         """
     }
 }

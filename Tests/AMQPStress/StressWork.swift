@@ -85,7 +85,12 @@ struct StressWork: Sendable {
 
     /// Nothing is the matter with these, so nothing else than a confirm is put up with.
     private func publish(until end: ContinuousClock.Instant, _ index: Int, _ publish: @escaping Publish) async {
-        while .now < end { _ = await self.publish(index, publish, expected: []) }
+        while .now < end {
+            let start = ContinuousClock.now
+            _ = await self.publish(index, publish, expected: [])
+            let duration = ContinuousClock.now - start
+            ledger.note { $0.slowest = max($0.slowest, duration) }
+        }
     }
 
     /// Publishes and is cancelled at some moment, before, while or after it is sent.
