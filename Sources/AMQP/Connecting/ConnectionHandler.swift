@@ -139,8 +139,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(last)).whenSuccess { handler.value.wrote() }
     }
 
-    /// The kernel has taken the batch. If it will not, the socket is gone: nothing more is written, and what waits is told
-    /// by ``channelInactive(context:)``.
+    /// The kernel has taken the batch.
+    ///
+    /// If it will not, the socket is gone: nothing more is written, and what waits is told by
+    /// ``channelInactive(context:)``.
     private func wrote() {
         isWriting = false
         hasWritten = true

@@ -16,7 +16,7 @@ struct PublishWaiter: Sendable {
     }
 }
 
-/// Hears how publishes ended, of all that ended together at once: a lock of its own is taken once for them.
+/// Hears how publishes ended; of those that ended together in one call, so that its lock is taken once for them.
 protocol PublishListener: AnyObject, Sendable {
     /// Called without a lock held, on any thread; each publish is in one call.
     func ended(_ publishes: [EndedPublish])

@@ -245,8 +245,9 @@ public final class AMQPClient: Sendable {
 
     /// Publishes a message on the client's own channel and returns when it is confirmed.
     ///
-    /// Messages go out in the order of the calls. What is not confirmed when the connection is lost is published again,
-    /// unchanged and in order, so a message may be stored twice, with the same id, but is not lost.
+    /// Messages go out in the order of the calls; calls that overlap have no order among them. What is not confirmed when
+    /// the connection is lost is published again, unchanged and in order, so a message may be stored twice, with the same
+    /// id, but is not lost.
     /// - Throws: `.nacked`, `.returned`, `.timedOut`, `.cancelled`, `.closed`, `.invalidArgument`, and `.channelClosed`
     ///   when the broker refuses this message with a channel error (a missing exchange, no permission).
     public func publish(

@@ -12,7 +12,9 @@ final class ChannelSender: PublishListener {
         self.publisher = publisher
     }
 
-    /// Hands a message over; a channel that has ended refuses it, which is told as its end. The caller runs the effects.
+    /// Hands a message over; the caller runs the effects.
+    ///
+    /// A channel that has ended refuses it, which is told as the message's end.
     func send(_ entry: Republishing.Entry) -> [Effect] {
         channel.publish(entry.message, waiterID: entry.id, deadline: entry.deadline, listener: self)
     }
