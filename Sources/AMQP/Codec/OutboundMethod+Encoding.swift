@@ -3,16 +3,16 @@ import CRabbitMQ
 extension OutboundMethod {
     /// What encoding the method takes at most: bytes of arguments, and of scratch memory.
     func measure() throws(AMQPError) -> (encoded: Int, scratch: Int) {
-        var encoded = 48
-        var scratch = 0
-        for (name, value) in shortStrings {
-            let length = value.utf8.count
-            guard length <= CodecLimits.shortString else {
-                throw AMQPError(.invalidArgument, "the \(name) has \(length) bytes; at most 255 fit")
-            }
-            encoded += length + 1
-            scratch += length
+        var strings = ShortStringMeasure()
+        // The one that is sent per message needs no list.
+        if case .basicPublish(let exchange, let routingKey, _) = self {
+            try strings.add("the exchange", exchange)
+            try strings.add("the routing key", routingKey)
+            return (48 + strings.encoded, strings.scratch)
         }
+        for (name, value) in shortStrings { try strings.add("the \(name)", value) }
+        var encoded = 48 + strings.encoded
+        var scratch = strings.scratch
         if case .connectionStartOK(_, _, let response) = self {
             encoded += response.count
             scratch += response.count + 8

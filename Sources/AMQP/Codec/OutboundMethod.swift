@@ -64,7 +64,7 @@ struct Binding: Sendable {
 }
 
 extension OutboundMethod {
-    /// The short strings of the method, by their names in the specification.
+    /// The short strings of the method, by their names in the specification; but for those of basic.publish.
     var shortStrings: [(name: String, value: String)] {
         switch self {
         case .connectionOpen(let virtualHost): [("virtual host", virtualHost)]
@@ -81,7 +81,6 @@ extension OutboundMethod {
         case .queuePurge(let name), .queueDelete(let name, _, _), .basicGet(let name): [("queue", name)]
         case .basicConsume(let queue, let tag, _, _): [("queue", queue), ("consumer tag", tag)]
         case .basicCancel(let tag): [("consumer tag", tag)]
-        case .basicPublish(let exchange, let routingKey, _): [("exchange", exchange), ("routing key", routingKey)]
         case .connectionStartOK(_, let mechanism, _): [("mechanism", mechanism)]
         default: []
         }

@@ -125,18 +125,20 @@ struct FrameWriter: Sendable {
 
     private mutating func writeBody(_ body: [UInt8], channel: UInt16) {
         let most = frameMax - FrameScanner.overhead
-        var rest = body[...]
         if body.count > most {
             batch.reserveCapacity(minimumWritableBytes: body.count + (body.count / most + 1) * FrameScanner.overhead)
         }
-        while !rest.isEmpty {
-            let part = rest.prefix(most)
-            batch.writeInteger(Frame.Kind.body.rawValue)
-            batch.writeInteger(channel)
-            batch.writeInteger(UInt32(part.count))
-            batch.writeBytes(part)
-            batch.writeInteger(FrameScanner.end)
-            rest = rest.dropFirst(part.count)
+        body.withUnsafeBytes { body in
+            var offset = 0
+            while offset < body.count {
+                let part = UnsafeRawBufferPointer(rebasing: body[offset..<min(offset + most, body.count)])
+                batch.writeWithUnsafeMutableBytes(minimumWritableBytes: part.count + FrameScanner.overhead) { bytes in
+                    Self.frame(.body, channel, part.count, bytes)
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[7..<7 + part.count]).copyMemory(from: part)
+                    return part.count + FrameScanner.overhead
+                }
+                offset += part.count
+            }
         }
     }
 
