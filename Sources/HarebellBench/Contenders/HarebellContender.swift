@@ -70,7 +70,9 @@ struct HarebellContender: Sendable {
     }
 
     private func publishWithClient(_ configuration: AMQPConfiguration) async throws -> Outcome {
-        let client = AMQPClient(configuration: configuration, logger: Logger(label: "harebell-bench"))
+        var logger = Logger(label: "harebell-bench")
+        logger.logLevel = .warning
+        let client = AMQPClient(configuration: configuration, logger: logger)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await client.run() }
             try await client.waitUntilConnected(timeout: .seconds(10))
