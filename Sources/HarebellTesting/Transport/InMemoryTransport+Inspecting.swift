@@ -90,7 +90,7 @@ extension InMemoryTransport {
         }
     }
 
-    /// Waits until an operation was called so often, successful or not.
+    /// Waits until an operation was called so often, successful or not; the last may not have had its effect yet.
     public func waitForCalls(of operation: Operation, _ count: Int) async throws {
         try await broker.wait { $0.calls[operation, default: 0] >= count }
     }

@@ -121,7 +121,7 @@ import Testing
             }
             let publisher = Publisher(service: "payout", transport: transport)
             try await worker.running {
-                try await transport.waitForCalls(of: .open, 1)
+                try await transport.waitForConsumer(of: PartnerWorker.service)
                 partner.behave(.fail(for: nil), forLoan: "L-1", requests: 2)
                 let borrower = Borrower(name: "Åsa", email: "asa@example.org")
                 let amount = try Money(minorUnits: 100, currency: "SEK")
