@@ -212,7 +212,6 @@ final class RecoveringPublisher: Sendable {
             state.sender = nil
             return (state.messages.channelEnded(error), state.dueAlarms())
         }
-        for alarm in due { alarm.ring() }
         for entry in culprits { entry.continuation.resume(error) }
         for alarm in due { alarm.ring() }
         return culprits
