@@ -58,9 +58,12 @@ import Testing
                     }
                 }
                 #expect(confirmed.all.count == 200)
-                try await eventually(within: .seconds(60)) {
-                    let handled = Set(seen.contexts.map(\.envelope.id.rawValue))
-                    return confirmed.all.isSubset(of: handled)
+                let missing = { confirmed.all.subtracting(seen.contexts.map(\.envelope.id.rawValue)) }
+                do {
+                    try await eventually(within: .seconds(60)) { missing().isEmpty }
+                } catch {
+                    Issue.record("\(missing().count) were not handled: \(try await system.situation())")
+                    throw error
                 }
                 let handled = seen.contexts.map(\.envelope.id.rawValue)
                 print(

@@ -224,6 +224,21 @@ final class TestSystem: Sendable {
         }
     }
 
+    /// What a failed test should say: each worker's state, and what its queues hold.
+    func situation() async throws -> String {
+        var lines = workers.map { "worker \($0.service) \($0.state), \($0.messagesInHand) in hand" }
+        for service in queues.withLock({ $0 }) {
+            for queue in [
+                service, "\(service).due", "\(service).dead", "\(service).retry.50ms", "\(service).retry.200ms",
+            ] {
+                let queue = try await withChannel { try await $0.declareQueue(queue, passive: true) }
+                lines.append("\(queue.name): \(queue.messageCount) ready, \(queue.consumerCount) consumers")
+            }
+        }
+        lines.append("unrouted: \(try await depth(Topology.unroutedName)) ready")
+        return lines.joined(separator: "; ")
+    }
+
     func expectEmpty(_ queues: String...) async throws {
         for queue in queues {
             try await eventually("\(queue) is empty") { try await self.depth(queue) == 0 }
