@@ -1,4 +1,5 @@
 import AMQP
+import Foundation
 import Harebell
 import HarebellRabbitMQ
 import Synchronization
@@ -30,23 +31,19 @@ private final class Dependency: Sendable {
     var account: State { state.withLock { $0 } }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct OutageTests {
-    private static let outage: Duration = .seconds(20)
-    private static let firstWait: Duration = .milliseconds(250)
-    private static let longestWait: Duration = .seconds(2)
+/// A service whose dependency is down for a while, and another in the same process that needs none.
+private struct Outage {
+    let length: Duration
+    /// How many events are published meanwhile.
+    let count: Int
+    let breaker: BreakerPolicy
 
-    @Test func `an outage costs nothing: none lost, none dead-lettered, one call per probe, others go on`() async throws
-    {
+    func run() async throws {
         try await withVirtualHost { url in
             let dependency = Dependency()
             let others = Mutex(Set<Int>())
-            let count = 3_000
             try await withSystem(url, prefetch: 50) { system in
-                system.worker(
-                    "email", retry: .none,
-                    breaker: BreakerPolicy(
-                        "mail server", consecutiveFailures: 5, firstWait: Self.firstWait, longestWait: Self.longestWait)
-                ) {
+                system.worker("email", retry: .none, breaker: breaker) {
                     Subscription(to: Paid.self) { event, context in try dependency.call(event, context) }
                 }
                 system.worker("pdf") {
@@ -54,31 +51,21 @@ private final class Dependency: Sendable {
                 }
             } body: { system in
                 let worker = try #require(system.workers.first)
-                let publisher = system.publisher("payout")
                 dependency.set(isUp: false)
                 let down = ContinuousClock.now
-                try await withThrowingDiscardingTaskGroup { group in
-                    for part in 0..<10 {
-                        group.addTask {
-                            for number in 0..<count / 10 {
-                                let number = part * (count / 10) + number
-                                try await publisher.publish(Paid(loan: "l\(number)", number: number))
-                            }
-                        }
-                    }
-                }
+                try await publish(with: system.publisher("payout"))
                 try await eventually("the breaker opens") { worker.state == .broken }
                 let opened = ContinuousClock.now
-                try await eventually("the other service goes on", within: .seconds(30)) {
+                try await eventually("the other service goes on", within: .seconds(60)) {
                     others.withLock { $0.count } == count
                 }
-                while ContinuousClock.now < down + Self.outage {
+                while ContinuousClock.now < down + length {
                     #expect(worker.messagesInHand <= 1 || ContinuousClock.now < opened + .seconds(1))
                     try await Task.sleep(for: .milliseconds(100))
                 }
                 let during = dependency.account
                 dependency.set(isUp: true)
-                try await eventually("all are handled", within: .seconds(40)) {
+                try await eventually("all are handled", within: breaker.longestWait * 1.2 + .seconds(60)) {
                     dependency.account.answered.count == count
                 }
                 #expect(worker.state == .running)
@@ -87,18 +74,42 @@ private final class Dependency: Sendable {
                 }
                 let dead = try await system.depth("email.dead")
                 #expect(dead == 0)
-                #expect(dependency.account.answered.values.allSatisfy { $0 == 1 })
+                let account = dependency.account
+                #expect(account.answered.values.allSatisfy { $0 == 1 })
                 // Those in hand when it opened, and then no two calls nearer than a probe's wait allows.
                 let probes = during.callsWhileDown.filter { $0 > opened + .milliseconds(100) }
                 let gaps = zip(probes, probes.dropFirst()).map { $1 - $0 }
-                #expect(gaps.allSatisfy { $0 >= Self.firstWait * 0.8 })
+                #expect(gaps.allSatisfy { $0 >= breaker.firstWait * 0.8 })
                 #expect(probes.count >= 5 && probes.count <= 25)
                 #expect(during.callsWhileDown.count <= 100 + probes.count)
                 print(
-                    "outage of \(Self.outage): \(count) published, \(dependency.account.answered.count) handled, 0 twice,",
+                    "outage of \(length): \(count) published, \(account.answered.count) handled, 0 twice,",
                     "\(dead) dead-lettered, \(during.callsWhileDown.count) calls of which \(probes.count) probes")
             }
         }
+    }
+
+    private func publish(with publisher: Publisher<RabbitMQTransport>) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for part in 0..<10 {
+                group.addTask {
+                    for number in part * (count / 10)..<(part + 1) * (count / 10) {
+                        try await publisher.publish(Paid(loan: "l\(number)", number: number))
+                    }
+                }
+            }
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct OutageTests {
+    @Test func `an outage costs nothing: none lost, none dead-lettered, one call per probe, others go on`() async throws
+    {
+        try await Outage(
+            length: .seconds(20), count: 3_000,
+            breaker: BreakerPolicy(
+                "mail server", consecutiveFailures: 5, firstWait: .milliseconds(250), longestWait: .seconds(2))
+        ).run()
     }
 
     @Test func `probes and their copies do not raise a delivery count`() async throws {
@@ -149,5 +160,14 @@ private final class Dependency: Sendable {
                 #expect(dead == 0)
             }
         }
+    }
+}
+
+/// With the waits that a breaker has by default.
+@Suite(.timeLimit(.minutes(15))) struct OutageSoakTests {
+    private static let isFull = ProcessInfo.processInfo.environment["HAREBELL_TEST_FULL"] == "1"
+
+    @Test(.enabled(if: isFull)) func `an outage of ten minutes costs nothing`() async throws {
+        try await Outage(length: .seconds(600), count: 10_000, breaker: BreakerPolicy("mail server")).run()
     }
 }
