@@ -36,14 +36,14 @@ struct ConnectionMachine: Sendable {
     var scanner: FrameScanner
     var names = NameCache()
     /// The beginning of a frame whose rest has not arrived.
-    private var held = ByteBuffer()
+    var held = ByteBuffer()
     /// The body frame that is taken in parts; nothing is held meanwhile.
     var partialBody: PartialBody?
     /// What the last read brought.
     var outcome = ReadOutcome()
     var heartbeat: HeartbeatClock?
     var openWaiter: Waiter<Result<Void, AMQPError>>?
-    private var isConnected = false
+    var isConnected = false
     var closeWaiters: [(id: UInt64, waiter: Waiter<AMQPError?>)] = []
     var closeDeadline: NIODeadline?
 
@@ -60,7 +60,7 @@ struct ConnectionMachine: Sendable {
     var lastEpoch: UInt64 = 0
     /// Why channels ended, until their handles are gone; the error is `nil` after our own close.
     var ended: [UInt64: AMQPError?] = [:]
-    private var withDeliveries: [UInt16] = []
+    var withDeliveries: [UInt16] = []
     var withAcknowledgements: [UInt16] = []
     /// Which channels take settlements, for the intake.
     var channelChanges: [Intake.ChannelChange] = []
@@ -77,7 +77,7 @@ struct ConnectionMachine: Sendable {
     private var isWakeScheduled = false
     /// No deadline is earlier than this.
     var earliestDeadline: NIODeadline?
-    private var armedDeadline: NIODeadline?
+    var armedDeadline: NIODeadline?
 
     init(configuration: AMQPConfiguration, openWaiter: Waiter<Result<Void, AMQPError>>) {
         self.configuration = configuration
@@ -114,129 +114,7 @@ struct ConnectionMachine: Sendable {
         }
     }
 
-    // MARK: Bytes in
-
-    /// The socket is connected (and encrypted, with TLS).
-    mutating func connected() {
-        isConnected = true
-        out.frames.writeProtocolHeader()
-        wantWake()
-    }
-
-    /// Takes what was read; everything it leads to is in the effects and in the batch afterwards.
-    mutating func receive(_ bytes: ByteBuffer, now: NIODeadline) {
-        guard !isOver else { return }
-        heartbeat?.received(at: now)
-        var input = bytes
-        if held.readableBytes > 0 { finishHeld(from: &input, now: now) }
-        if held.readableBytes == 0, !isOver {
-            let consumed = input.withUnsafeReadableBytes { receive($0, now: now) }
-            input.moveReaderIndex(forwardBy: consumed)
-            // A copy, so that the socket's buffer can be used for the next read.
-            if !isOver { held.writeImmutableBuffer(input) }
-        }
-        outcome = ReadOutcome()
-        for number in withDeliveries { channels[Int(number)]?.flushDeliveries(&out, &outcome) }
-        withDeliveries.removeAll(keepingCapacity: true)
-        refuseUnreadAnswers()
-        wantWake()
-    }
-
-    /// Each answer costs the peer a few bytes; one that keeps asking and reads nothing must not cost us our memory.
-    private mutating func refuseUnreadAnswers() {
-        guard out.unsentAnswers > Self.highWater, !isOver else { return }
-        finish(
-            AMQPError(
-                .protocolViolation,
-                "the broker goes on asking while \(out.unsentAnswers) bytes of answers wait to be read by it",
-                replyCode: 506))
-    }
-
-    /// Completes the frame that has begun with as many bytes as it lacks, and takes it.
-    private mutating func finishHeld(from input: inout ByteBuffer, now: NIODeadline) {
-        while !isOver, held.readableBytes > 0 {
-            let missing = held.withUnsafeReadableBytes { FrameScanner.missing(after: $0) }
-            guard let part = input.readSlice(length: min(missing, input.readableBytes)), part.readableBytes > 0
-            else { return }
-            held.writeImmutableBuffer(part)
-            // As soon as its head is there a frame is checked, whole or not.
-            let consumed = held.withUnsafeReadableBytes { receive($0, now: now) }
-            held.moveReaderIndex(forwardBy: consumed)
-        }
-        // The memory of an exceptional frame is not kept.
-        if held.capacity > 262_144 { held = ByteBuffer() } else { held.clear() }
-    }
-
-    private mutating func receive(_ bytes: UnsafeRawBufferPointer, now: NIODeadline) -> Int {
-        let pool = DecodingPool()
-        var offset = 0
-        do throws(AMQPError) {
-            if case .start = phase, try Greeting.isIncomplete(bytes) { return 0 }
-            offset = try continueBody(bytes)
-            while !isOver, partialBody == nil, offset < bytes.count {
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
-                guard let frame = try scanner.next(in: rest) else {
-                    offset += try beginBody(rest)
-                    break
-                }
-                try receive(frame, pool, now: now)
-                offset += frame.size
-                pool.recycle()
-            }
-        } catch {
-            violate(error)
-        }
-        return offset
-    }
-
-    private mutating func receive(_ frame: Frame, _ pool: borrowing DecodingPool, now: NIODeadline) throws(AMQPError) {
-        switch frame.kind {
-        case .heartbeat: break
-        case .method:
-            let method = try InboundMethod(payload: frame.payload, pool: pool, names: &names)
-            if frame.channel == 0 {
-                try receiveOnConnection(method, now: now)
-            } else {
-                try receive(method, on: frame.channel)
-            }
-        case .header, .body:
-            guard Int(frame.channel) < channels.count,
-                let isFirstDelivery = try channels[Int(frame.channel)]?.receiveContent(frame, &out)
-            else { throw notOpen(frame.channel) }
-            if isFirstDelivery { noteDeliveries(on: frame.channel) }
-        }
-    }
-
-    /// A channel has something for its consumers.
-    mutating func noteDeliveries(on channel: UInt16) { withDeliveries.append(channel) }
-
-    // A channel is changed where it is, and asked nothing from outside, which would copy it: this runs per frame.
-
-    private mutating func receive(_ method: InboundMethod, on number: UInt16) throws(AMQPError) {
-        guard Int(number) < channels.count, let disposition = try channels[Int(number)]?.receive(method, &out) else {
-            throw notOpen(number)
-        }
-        switch disposition {
-        case .stays: break
-        case .gone(let error): end(number, error)
-        case .flow(let isActive): setFlow(isActive, on: number)
-        }
-    }
-
-    private func notOpen(_ number: UInt16) -> AMQPError {
-        AMQPError(.protocolViolation, "the broker sent a frame on channel \(number), which is not open", replyCode: 504)
-    }
-
-    /// A frame or method that breaks the protocol: say why, and end the connection.
-    mutating func violate(_ error: AMQPError) {
-        if case .start = phase {
-        } else {
-            let payload = ClosePayload(code: error.replyCode ?? 541, text: String(error.message.prefix(120)))
-            out.send(.connectionClose(payload), channel: 0)
-        }
-        out.effects.append(.log(.error, "closing the connection: \(error)"))
-        finish(error)
-    }
+    // MARK: The end
 
     /// The socket is gone.
     mutating func disconnected(_ error: AMQPError?) {
@@ -325,58 +203,5 @@ struct ConnectionMachine: Sendable {
         bytesInFlight -= count
         heartbeat?.sent(at: now)
         openGate()
-    }
-
-    // MARK: Time
-
-    /// Notes a deadline; wakes the event loop if its timer is set for later.
-    mutating func noteDeadline(_ deadline: NIODeadline?) {
-        guard let deadline else { return }
-        earliestDeadline = earliestDeadline.map { min($0, deadline) } ?? deadline
-        if let armedDeadline, armedDeadline <= deadline { return }
-        wantWake()
-    }
-
-    /// When the event loop's timer must fire next; the loop promises to arm it.
-    mutating func nextDeadline() -> NIODeadline? {
-        var next = earliestDeadline
-        for candidate in [heartbeat?.nextCheck, closeDeadline] {
-            guard let candidate else { continue }
-            next = next.map { min($0, candidate) } ?? candidate
-        }
-        armedDeadline = next
-        return next
-    }
-
-    /// The timer fired: heartbeats and deadlines.
-    mutating func tick(now: NIODeadline) {
-        armedDeadline = nil
-        out.spareBodies.releaseUnused()
-        guard !isOver else { return }
-        if let closeDeadline, now >= closeDeadline { return finish(nil) }
-        switch heartbeat?.check(at: now) {
-        case .sendHeartbeat where out.frames.byteCount == 0 && bytesInFlight == 0:
-            out.frames.writeHeartbeat()
-        case .dead:
-            return finish(AMQPError(.connectionClosed, "the broker was silent for two heartbeat intervals"))
-        default: break
-        }
-        if let earliestDeadline, now >= earliestDeadline { expire(now: now) }
-        wantWake()
-    }
-
-    private mutating func expire(now: NIODeadline) {
-        let error = AMQPError(.timedOut, "the broker did not answer in time; whether it did it is unknown")
-        let late: (UInt64, NIODeadline?) -> Bool = { _, deadline in deadline.map { $0 <= now } ?? false }
-        for index in channels.indices { channels[index]?.abandon(error, &out, where: late) }
-        abandonGated(AMQPError(.timedOut, "the message could not be sent in time; it was not sent")) {
-            late($0.publication.waiter.id, $0.publication.deadline)
-        }
-        var earliest = gated.lazy.compactMap(\.publication.deadline).min()
-        for channel in channels {
-            guard let deadline = channel?.earliestDeadline else { continue }
-            earliest = earliest.map { min($0, deadline) } ?? deadline
-        }
-        earliestDeadline = earliest
     }
 }

@@ -80,6 +80,28 @@ import Testing
         #expect(test.sent().filter { $0.kind == 3 }.map(\.payload) == [[3]])
     }
 
+    @Test func `deadlines that pass one after the other are looked for a hundred times a second at most`() throws {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel(confirms: true)
+        let start = test.now
+        let outcomes = (0..<2_000).map { number in
+            test.publish(.test(), on: id, deadline: start + .seconds(1) + .microseconds(Int64(number) * 10))
+        }
+        _ = test.sent()
+        var looks = 0
+        while outcomes.contains(where: { $0.values.isEmpty }) {
+            let deadline = test.machine.nextDeadline()
+            let next = try #require(deadline)
+            test.advance(next - test.now)
+            looks += 1
+            try #require(looks < 5_000, "what is late is never told")
+        }
+        #expect(looks <= 3)
+        #expect(outcomes.allSatisfy { $0.values.map { $0?.code } == [.timedOut] })
+        // 20 ms from the first to the last, and late by one look.
+        #expect(test.now <= start + .milliseconds(1_030))
+    }
+
     @Test func `a publish whose deadline passes is told once and its late confirm ignored`() {
         var test = MachineUnderTest.open()
         let id = test.openChannel(confirms: true)
