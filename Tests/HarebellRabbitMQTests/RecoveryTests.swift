@@ -62,7 +62,7 @@ import Testing
                 do {
                     try await eventually(within: .seconds(60)) { missing().isEmpty }
                 } catch {
-                    Issue.record("\(missing().count) were not handled: \(try await system.situation())")
+                    Issue.record("\(missing().count) were not handled: \(await system.situation())")
                     throw error
                 }
                 let handled = seen.contexts.map(\.envelope.id.rawValue)

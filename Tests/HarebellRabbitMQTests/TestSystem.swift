@@ -224,18 +224,20 @@ final class TestSystem: Sendable {
         }
     }
 
-    /// What a failed test should say: each worker's state, and what its queues hold.
-    func situation() async throws -> String {
+    /// What a failed test should say: each worker's state, and what its queues hold or why they do not say.
+    func situation() async -> String {
         var lines = workers.map { "worker \($0.service) \($0.state), \($0.messagesInHand) in hand" }
-        for service in queues.withLock({ $0 }) {
-            for queue in [
-                service, "\(service).due", "\(service).dead", "\(service).retry.50ms", "\(service).retry.200ms",
-            ] {
-                let queue = try await withChannel { try await $0.declareQueue(queue, passive: true) }
-                lines.append("\(queue.name): \(queue.messageCount) ready, \(queue.consumerCount) consumers")
+        let names = queues.withLock { $0 }.flatMap { service in
+            [service] + [".due", ".dead", ".retry.50ms", ".retry.200ms"].map { service + $0 }
+        }
+        for name in names + [Topology.unroutedName] {
+            do {
+                let queue = try await withChannel { try await $0.declareQueue(name, passive: true) }
+                lines.append("\(name): \(queue.messageCount) ready, \(queue.consumerCount) consumers")
+            } catch {
+                lines.append("\(name): \(error)")
             }
         }
-        lines.append("unrouted: \(try await depth(Topology.unroutedName)) ready")
         return lines.joined(separator: "; ")
     }
 
