@@ -11,8 +11,8 @@ import Logging
 ///
 /// Many tasks publish with confirms, consume, settle, give back, cancel, open and close channels, publishers and
 /// clients, while their connections are reset. It exits with 1 if a confirmed message is lost, a refused one is
-/// delivered, a descriptor stays open, or a caller is told twice, never, or of something that cannot be. That is what
-/// the sanitizers run.
+/// delivered, a descriptor stays open, a confirm takes ten seconds, or a caller is told twice, never, or of something
+/// that cannot be. That is what the sanitizers run.
 @main
 enum AMQPStress {
     static let logger = Logger(label: "amqp-stress") { _ in SwiftLogNoOpLogHandler() }
