@@ -46,9 +46,7 @@ enum AMQPStress {
         flaky.hosts = [.init(name: "127.0.0.1", port: proxy.port)]
         let ledger = Ledger()
         let work = StressWork(ledger: ledger, queues: queues.names, flaky: flaky)
-        // The first pause of a process costs a descriptor for its timers.
-        _ = await pause(.milliseconds(1), until: .now + .seconds(1))
-        let before = Descriptors.count
+        let before = Descriptors.descriptions
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 // Nothing may take longer than this: a caller that is never told would keep us here for ever.
@@ -60,8 +58,9 @@ enum AMQPStress {
             group.cancelAll()
             // Sockets are closed a moment after their connections are over.
             let end = ContinuousClock.now + .seconds(10)
-            while Descriptors.count != before, await pause(.milliseconds(50), until: end) {}
-            let left = Descriptors.count - before
+            while Descriptors.count != before.count, await pause(.milliseconds(50), until: end) {}
+            let left = Descriptors.count - before.count
+            if left != 0 { for line in Descriptors.new(since: before) { print("  open: \(line)") } }
             await proxy.stop()
             try await queues.delete()
             return (ledger.counts, left)
