@@ -38,7 +38,7 @@ import Testing
                 }
                 try await system.publisher("payout").publish(Paid(loan: "good", number: 1))
                 try await eventually { seen.count == 1 }
-                let letters = try await system.read(queue: "email.dead", count: bodies.count).map(DeadLetter.init)
+                let letters = try await system.read(queue: "email.dead", count: bodies.count).map { DeadLetter($0) }
                 #expect(letters.map(\.reason.rawValue) == Array(repeating: "poison", count: bodies.count))
                 #expect(Set(letters.map(\.body)) == Set(bodies.map(\.1)))
                 let forgedLetter = letters.first { $0.id == "forged" }

@@ -23,7 +23,7 @@ import Testing
 
     @Test(arguments: [
         ["nonsense"], ["queues", "list", "--watch", "--interval", "0"], ["dlq", "replay"],
-        ["dlq", "replay", "--all", "abcdefgh"],
+        ["dlq", "replay", "--all", "abcdefgh"], ["dlq", "list", "--unrouted", "--service", "partner"],
         ["dlq", "replay", "abc"], ["dlq", "list", "--limit", "0"], ["dlq", "list", "--service", "a.b"],
         ["publish", "loan.created", "--data", "{}", "--count", "0"],
         ["publish", "loan.created", "--data", "{}", "--rate", "-1"],
@@ -38,7 +38,7 @@ import Testing
 
     @Test(arguments: [
         ["queues"], ["queues", "list", "--watch", "email"], ["queues", "list", "-w", "--interval", "0.5"],
-        ["dlq", "list", "-s", "partner", "-o", "json"],
+        ["dlq", "list", "-s", "partner", "-o", "json"], ["dlq", "replay", "--all", "--unrouted"],
         ["dlq", "replay", "--all", "--service", "partner", "--yes"], ["topology", "verify"],
         ["topology", "show", "--service", "audit", "--subscribes", "loan.paid-out"],
         ["publish", "loan.created", "-d", "@file", "--count", "5", "--rate", "2.5"],

@@ -137,3 +137,82 @@ import Testing
         }
     }
 }
+
+@Suite(.timeLimit(.minutes(2))) struct UnroutedEventsTests {
+    /// Three events that nobody subscribed to: `e0` to `e2`, the last with headers that claim a failure.
+    private func withUnrouted(
+        _ body: (AMQPConnection, DeadLetterQueue, AMQPChannel) async throws -> Void
+    ) async throws {
+        try await withVirtualHost { url in
+            let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)
+            try await Topology.events(["loan.created"]).apply(on: connection, logger: quietLogger)
+            let channel = try await connection.openChannel(confirms: true)
+            for index in 0..<3 {
+                var properties = BasicProperties()
+                properties.messageID = "e\(index)"
+                properties.type = "loan.created"
+                if index == 2 { properties.headers = ["harebell-reason": "permanent", "harebell-attempt": .int64(9)] }
+                try await channel.publish(
+                    OutgoingMessage(
+                        exchange: "loan.created", routingKey: "", properties: properties, body: [UInt8(index)]))
+            }
+            try await body(connection, DeadLetterQueue(.unrouted, connection: connection), channel)
+            await connection.close()
+        }
+    }
+
+    @Test func `unrouted events are listed as what they are, whatever they claim`() async throws {
+        try await withUnrouted { _, queue, _ in
+            for _ in 0..<2 {
+                let letters = try await queue.list().letters
+                #expect(letters.map(\.id) == ["e0", "e1", "e2"])
+                #expect(letters.allSatisfy { $0.reason == .unrouted && $0.attempts == 0 })
+                #expect(letters.allSatisfy { $0.originExchange == "loan.created" && $0.type == "loan.created" })
+            }
+        }
+    }
+
+    @Test func `unrouted events reach a service that has subscribed since, with their bytes, and are gone`()
+        async throws
+    {
+        try await withUnrouted { connection, queue, channel in
+            try await Topology.service("partner", subscribes: ["loan.created"]).apply(
+                on: connection, logger: quietLogger)
+            let first = try await queue.replay(.ids(["e1"]))
+            #expect(first.replayed.map(\.id) == ["e1"] && first.unroutedAgain == 0)
+            let dry = try await queue.replay(.all, dryRun: true)
+            #expect(dry.replayed.count == 2 && dry.unroutedAgain == 0)
+            let rest = try await queue.replay(.all)
+            #expect(rest.replayed.map(\.id) == ["e0", "e2"] && rest.unroutedAgain == 0)
+            let left = try await queue.list()
+            #expect(left.total == 0)
+            var bodies: [[UInt8]] = []
+            while let delivery = try await channel.get("partner") {
+                #expect(delivery.exchange == "loan.created")
+                bodies.append(delivery.body)
+                delivery.acknowledge()
+            }
+            #expect(bodies == [[1], [0], [2]])
+        }
+    }
+
+    @Test func `unrouted events that still nobody wants stay, each once, and are counted`() async throws {
+        try await withUnrouted { _, queue, _ in
+            let result = try await queue.replay(.all)
+            #expect(result.replayed.count == 3 && result.unroutedAgain == 3)
+            let letters = try await queue.list().letters
+            #expect(letters.map(\.id) == ["e0", "e1", "e2"])
+        }
+    }
+
+    @Test func `an unrouted event whose exchange is gone stays`() async throws {
+        try await withUnrouted { connection, queue, _ in
+            let other = try await connection.openChannel()
+            try await other.deleteExchange("loan.created")
+            let result = try await queue.replay(.all)
+            #expect(result.replayed.isEmpty && result.failed.count == 3 && result.unroutedAgain == 0)
+            let left = try await queue.list()
+            #expect(left.total == 3)
+        }
+    }
+}

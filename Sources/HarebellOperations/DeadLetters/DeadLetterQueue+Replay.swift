@@ -25,11 +25,15 @@ extension DeadLetterQueue {
         public internal(set) var failed: [(letter: DeadLetter, error: AMQPError)] = []
         /// Selected ids that no dead letter has.
         public internal(set) var notFound: [String] = []
+        /// How many unrouted events lie in their queue again, since still nobody subscribes to them, those included that
+        /// came meanwhile.
+        public internal(set) var unroutedAgain = 0
         /// Looked at and left alone.
         public internal(set) var skipped = 0
     }
 
-    /// Replays dead letters to the failing service, and to no other: original bytes, same event id.
+    /// Replays dead letters to the failing service, and to no other, and publishes unrouted events for all who subscribe
+    /// by now: original bytes, same event id.
     ///
     /// Each copy is confirmed before its dead letter is removed, so an interruption in between leaves both, never none.
     /// Only what was there when the replay began is looked at: a message that fails again is not replayed twice.
@@ -52,7 +56,7 @@ extension DeadLetterQueue {
                 var batch: [(delivery: Delivery, letter: DeadLetter)] = []
                 while looked < reader.total, batch.count < 50, let delivery = try await reader.next() {
                     looked += 1
-                    let letter = DeadLetter(delivery)
+                    let letter = letter(delivery)
                     if selection.contains(letter) { batch.append((delivery, letter)) } else { result.skipped += 1 }
                 }
                 if batch.isEmpty { break }
@@ -60,7 +64,7 @@ extension DeadLetterQueue {
                     result.replayed += batch.map(\.letter)
                 } else {
                     let outcomes = await publishing.publish(
-                        batch.map { $0.letter.replayMessage(to: service) }, deadline: .seconds(30))
+                        batch.map { message(replaying: $0.letter) }, deadline: .seconds(30))
                     for (entry, outcome) in zip(batch, outcomes) {
                         switch outcome {
                         case .success:
@@ -79,10 +83,21 @@ extension DeadLetterQueue {
         }
         await publishing.close()
         var complete = result
+        if case .unrouted = kind, !dryRun {
+            let left = try await list(limit: 0).total
+            complete.unroutedAgain = max(0, left - result.skipped - result.failed.count)
+        }
         if case .ids(let prefixes) = selection {
             let ids = (result.replayed + result.failed.map(\.letter)).compactMap(\.id)
             complete.notFound = prefixes.filter { prefix in !ids.contains { $0.hasPrefix(prefix) } }
         }
         return complete
+    }
+
+    private func message(replaying letter: DeadLetter) -> OutgoingMessage {
+        switch kind {
+        case .service(let service): letter.replayMessage(to: service)
+        case .unrouted: letter.messagePublishedAgain()
+        }
     }
 }

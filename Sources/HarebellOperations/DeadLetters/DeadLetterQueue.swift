@@ -2,7 +2,7 @@ public import AMQP
 public import Harebell
 public import HarebellRabbitMQ
 
-/// A service's dead-letter queue, for an operator: to look at, and to replay from.
+/// A service's dead-letter queue, or the queue of unrouted events, for an operator: to look at, and to replay from.
 ///
 /// Looking never removes, reorders or alters a message; the broker's redelivery marks do change. There is one reader
 /// at a time, over all connections. Messages are fetched one by one until the queue is empty or a limit is reached,
@@ -13,16 +13,41 @@ public struct DeadLetterQueue: Sendable {
     /// Bytes of bodies held at most.
     public static let maximumHeldBytes = 64 * 1024 * 1024
 
-    /// The service whose dead letters these are.
-    public let service: ServiceName
+    /// What lies in a queue, and where it goes when it is replayed.
+    public enum Kind: Sendable, Hashable {
+        /// What a service gave up, or the broker moved for it: to that service only.
+        case service(ServiceName)
+        /// Events that were published while nobody subscribed: to all who do by now.
+        case unrouted
+    }
+
+    /// What lies in it.
+    public let kind: Kind
     /// The queue's name.
-    public var name: String { ServiceQueues(service: service).dead }
+    public var name: String {
+        switch kind {
+        case .service(let service): ServiceQueues(service: service).dead
+        case .unrouted: Topology.unroutedName
+        }
+    }
     let connection: AMQPConnection
 
     /// The dead letters of `service`, over a connection that may read its dead-letter queue.
     public init(service: ServiceName, connection: AMQPConnection) {
-        self.service = service
+        self.init(.service(service), connection: connection)
+    }
+
+    /// A queue of this kind, over a connection that may read it.
+    public init(_ kind: Kind, connection: AMQPConnection) {
+        self.kind = kind
         self.connection = connection
+    }
+
+    func letter(_ delivery: Delivery) -> DeadLetter {
+        switch kind {
+        case .service: DeadLetter(delivery)
+        case .unrouted: DeadLetter(unrouted: delivery)
+        }
     }
 
     /// What a look saw.
@@ -41,7 +66,7 @@ public struct DeadLetterQueue: Sendable {
         try await withReader { reader in
             var letters: [DeadLetter] = []
             while letters.count < limit, let delivery = try await reader.next() {
-                letters.append(DeadLetter(delivery))
+                letters.append(letter(delivery))
             }
             return Listing(letters: letters, total: reader.total)
         }

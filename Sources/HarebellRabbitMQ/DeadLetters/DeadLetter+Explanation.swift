@@ -8,6 +8,7 @@ extension DeadLetter {
         case "unhandled": "no handler of this service takes its type"
         case "expired": "it waited too long"
         case "crash": "its consumer died again and again while it had this message"
+        case "unrouted": "no service subscribed to its type when it was published"
         default: "the broker moved it"
         }
     }

@@ -18,4 +18,13 @@ extension DeadLetter {
             properties: RepublishedCopy.properties(of: properties, changes: changes),
             body: body)
     }
+
+    /// The message that publishes an unrouted event again, for all who subscribe to it by now: original bytes and id.
+    ///
+    /// If nobody does, it lies in `unrouted` again.
+    public func messagePublishedAgain() -> OutgoingMessage {
+        OutgoingMessage(
+            exchange: originExchange ?? type, routingKey: "",
+            properties: RepublishedCopy.properties(of: properties, changes: []), body: body)
+    }
 }

@@ -13,7 +13,7 @@ import Harebell
 public struct DeadLetter: Sendable {
     /// Why it is here.
     public struct Reason: Sendable, Hashable, CustomStringConvertible {
-        /// `exhausted`, `permanent`, `poison`, `unhandled`, `expired`, `crash` or `broker`.
+        /// `exhausted`, `permanent`, `poison`, `unhandled`, `expired`, `crash`, `broker` or `unrouted`.
         public let rawValue: String
 
         /// The delivery limit was reached: the message killed its consumer, again and again.
@@ -22,6 +22,8 @@ public struct DeadLetter: Sendable {
         public static let expired = Reason(rawValue: "expired")
         /// The broker moved it for another reason.
         public static let broker = Reason(rawValue: "broker")
+        /// No queue was bound to its exchange when it was published.
+        public static let unrouted = Reason(rawValue: "unrouted")
 
         init(rawValue: String) {
             self.rawValue = rawValue
@@ -75,23 +77,44 @@ public struct DeadLetter: Sendable {
         if let properties = try? delivery.properties() {
             self.init(properties: properties, body: delivery.body)
         } else {
-            self.init(unreadable: delivery)
+            self.init(unreadable: delivery, reason: .broker)
         }
     }
 
-    init(properties: BasicProperties, body: [UInt8]) {
+    /// Reads an event from the queue `unrouted`: what its publisher claims about failures is not believed.
+    ///
+    /// - Parameter delivery: From the queue ``Topology/unroutedName``.
+    public init(unrouted delivery: Delivery) {
+        if var properties = try? delivery.properties() {
+            let received = properties
+            properties.headers = FieldTable()
+            for (name, value) in received.headers where !name.hasPrefix(Header.prefix) && name != "x-death" {
+                properties.headers[name] = value
+            }
+            self.init(
+                properties: properties, body: delivery.body, reason: .unrouted, originExchange: delivery.exchange,
+                received: received)
+        } else {
+            self.init(unreadable: delivery, reason: .unrouted, originExchange: delivery.exchange)
+        }
+    }
+
+    init(
+        properties: BasicProperties, body: [UInt8], reason known: Reason? = nil, originExchange exchange: String? = nil,
+        received: BasicProperties? = nil
+    ) {
         let headers = properties.headers
         let death = BrokerDeath(headers: headers)
         func text(_ name: String) -> String? { headers[name]?.stringValue }
-        self.properties = properties
+        self.properties = received ?? properties
         self.body = body
         id = text(Header.cloudEventsPrefix + "id") ?? properties.messageID
         type =
             text(Header.cloudEventsPrefix + "type") ?? properties.type ?? text(Header.originExchange)
-            ?? death?.exchange ?? "unknown"
+            ?? death?.exchange ?? exchange ?? "unknown"
         // A service wrote its reason before the message came here; x-death without one means that the broker moved it.
         isMovedByBroker = headers[Header.reason] == nil
-        reason = text(Header.reason).map(Reason.init(rawValue:)) ?? death?.reason ?? .broker
+        reason = known ?? text(Header.reason).map(Reason.init(rawValue:)) ?? death?.reason ?? .broker
         errorType = text(Header.errorType)
         errorMessage = text(Header.errorMessage)
         errorFingerprint = text(Header.errorFingerprint)
@@ -102,17 +125,17 @@ public struct DeadLetter: Sendable {
         service = text(Header.service)
         handler = text(Header.handler)
         host = text(Header.host)
-        originExchange = text(Header.originExchange) ?? death?.exchange
+        originExchange = exchange ?? text(Header.originExchange) ?? death?.exchange
         correlationID = properties.correlationID
     }
 
-    private init(unreadable delivery: Delivery) {
+    private init(unreadable delivery: Delivery, reason: Reason, originExchange: String? = nil) {
         properties = nil
         body = delivery.body
         id = nil
-        type = "unknown"
+        type = originExchange ?? "unknown"
         isMovedByBroker = true
-        reason = .broker
+        self.reason = reason
         errorType = "MalformedMessage"
         errorMessage = "its properties cannot be decoded"
         errorFingerprint = nil
@@ -123,7 +146,7 @@ public struct DeadLetter: Sendable {
         service = nil
         handler = nil
         host = nil
-        originExchange = nil
+        self.originExchange = originExchange
         correlationID = nil
     }
 }

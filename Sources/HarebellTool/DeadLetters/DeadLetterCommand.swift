@@ -12,6 +12,9 @@ struct DeadLetterCommand: AsyncParsableCommand {
         discussion: """
             Looking never removes, reorders or alters a message. Replay sends the original bytes, with the original
             id, to the failing service only; the dead letter is removed once the broker has confirmed the copy.
+
+            With --unrouted it is about the events that were published while no service subscribed to them, which
+            the broker keeps in 'unrouted'; replay publishes them again, for every service that subscribes by now.
             """,
         subcommands: [
             DeadLetterListCommand.self, DeadLetterShowCommand.self, DeadLetterReplayCommand.self,
@@ -26,7 +29,13 @@ struct ServiceOptions: ParsableArguments {
             "The service whose dead letters; may be repeated. The reference system's unless given.", valueName: "name"))
     var service: [String] = []
 
+    @Flag(help: "Events that no service subscribed to when they were published, instead of dead letters.")
+    var unrouted = false
+
     func validate() throws {
+        guard !unrouted || service.isEmpty else {
+            throw ValidationError("Unrouted events belong to no service: give --unrouted or --service, not both.")
+        }
         for name in service {
             do {
                 _ = try ServiceName(validating: name)
@@ -48,6 +57,7 @@ struct ServiceOptions: ParsableArguments {
     func eachQueue(
         on connection: AMQPConnection, _ body: (DeadLetterQueue) async throws -> Void
     ) async throws {
+        if unrouted { return try await body(DeadLetterQueue(.unrouted, connection: connection)) }
         var missing: [String] = []
         let services = try services()
         for service in services {

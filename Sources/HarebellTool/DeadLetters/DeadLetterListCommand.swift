@@ -17,6 +17,7 @@ struct DeadLetterListCommand: AsyncParsableCommand {
             Examples:
               harebell dlq list
               harebell dlq list --service partner --limit 20
+              harebell dlq list --unrouted
               harebell dlq list -o name | head -1 | xargs harebell dlq show
             """)
 
@@ -46,7 +47,7 @@ struct DeadLetterListCommand: AsyncParsableCommand {
             }
         }
         if rows.isEmpty, output.output == .table || output.output == .wide {
-            Terminal.note("No dead letters.")
+            Terminal.note(services.unrouted ? "No unrouted events." : "No dead letters.")
             return
         }
         try output.print(rows, name: { $0.id ?? "-" }) { Self.table(rows, isWide: $0) }

@@ -75,7 +75,12 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
                 )
             }
             Terminal.out("")
-            Terminal.out("Next:  harebell dlq replay \(SafeText.line(letter.id ?? "")) --service \(queue.service)")
+            let option =
+                switch queue.kind {
+                case .service(let service): "--service \(service)"
+                case .unrouted: "--unrouted"
+                }
+            Terminal.out("Next:  harebell dlq replay \(SafeText.line(letter.id ?? "")) \(option)")
         }
     }
 
