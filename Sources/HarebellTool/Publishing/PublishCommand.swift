@@ -15,8 +15,9 @@ struct PublishCommand: AsyncParsableCommand {
         commandName: "publish",
         abstract: "Publish an event, validated and confirmed.",
         discussion: """
-            Says for each event what became of it: confirmed; confirmed, no subscriber (it is kept in 'unrouted'); or
-            returned, when its exchange has neither a subscriber nor an alternate exchange.
+            Says for each event what became of it: confirmed; confirmed, no subscriber (it is kept, see
+            'harebell dlq list --unrouted'); or returned, when its exchange has neither a subscriber nor an
+            alternate exchange.
 
             Examples:
               harebell publish loan.canceled --data @event.json
