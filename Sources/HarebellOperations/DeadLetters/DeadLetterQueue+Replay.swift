@@ -19,6 +19,8 @@ extension DeadLetterQueue {
 
     /// What became of a replay.
     public struct ReplayResult: Sendable {
+        /// How many the queue held when the replay began.
+        public let total: Int
         /// Replayed: the copy is confirmed and the dead letter is gone.
         public internal(set) var replayed: [DeadLetter] = []
         /// Not replayed, with the reason; still in the dead-letter queue.
@@ -50,7 +52,7 @@ extension DeadLetterQueue {
     ) async throws -> ReplayResult {
         let publishing = try await connection.openChannel(confirms: true)
         let result = try await withReader { reader in
-            var result = ReplayResult()
+            var result = ReplayResult(total: reader.total)
             var looked = 0
             while looked < reader.total {
                 var batch: [(delivery: Delivery, letter: DeadLetter)] = []
@@ -85,7 +87,7 @@ extension DeadLetterQueue {
         var complete = result
         if case .unrouted = kind, !dryRun {
             let left = try await list(limit: 0).total
-            complete.unroutedAgain = max(0, left - result.skipped - result.failed.count)
+            complete.unroutedAgain = max(0, left - (result.total - result.replayed.count))
         }
         if case .ids(let prefixes) = selection {
             let ids = (result.replayed + result.failed.map(\.letter)).compactMap(\.id)

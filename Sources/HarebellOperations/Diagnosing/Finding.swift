@@ -1,3 +1,5 @@
+import HarebellRabbitMQ
+
 /// Something on the broker that loses messages, or will hold services up, with what to do about it.
 public struct Finding: Sendable, Hashable, Encodable {
     /// How bad it is.
@@ -50,6 +52,24 @@ extension Finding {
                     + "\(isDead ? "dead letters" : "messages") are dropped without a trace",
                 advice: advice + "; with overflow reject-publish nothing is dropped")
         }
+    }
+
+    /// Events that nobody subscribed to: kept, but only so many, and handled by nobody until they are published again.
+    ///
+    /// - Parameter queues: every queue of the virtual host.
+    public static func unroutedEvents(in queues: [QueueStatus]) -> [Finding] {
+        guard let queue = queues.first(where: { $0.name == Topology.unroutedName }), let count = queue.ready, count > 0
+        else { return [] }
+        let limit = queue.lengthLimit?.messages
+        let isFull = limit.map { count >= $0 } ?? false
+        let kept = limit.map { isFull ? ", the most it keeps: older ones are dropped" : "; it keeps \($0)" } ?? ""
+        return [
+            Finding(
+                severity: isFull ? .failed : .warning, queue: queue.name,
+                problem: "\(count) events that no service subscribed to when they were published" + kept,
+                advice: "'harebell dlq list --unrouted' shows them; when 'harebell topology verify' finds their "
+                    + "subscribers, 'harebell dlq replay --all --unrouted' publishes them again")
+        ]
     }
 
     /// The service that a queue belongs to: `email`, `email.due`, `email.dead`, `email.retry.5s`.

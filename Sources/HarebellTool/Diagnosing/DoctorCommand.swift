@@ -9,8 +9,9 @@ struct DoctorCommand: AsyncParsableCommand {
         discussion: """
             Looks for length limits, from policies or arguments, on the queues of services.
             Unless overflow is reject-publish, the broker drops the oldest messages of a full
-            queue without a trace, dead letters too. Needs the management API, whose
-            picture of policies may be some seconds old; changes nothing.
+            queue without a trace, dead letters too. And for events that no service subscribed
+            to when they were published. Needs the management API, whose picture may be some
+            seconds old; changes nothing.
 
             Exit code 1 when messages would be lost; with --strict for a warning too.
 
@@ -31,7 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 advice: "Set HAREBELL_MANAGEMENT=https://host:15672, or pass --management.", exitCode: ExitStatus.usage)
         }
         let queues = try await management.queues()
-        let findings = Finding.lengthLimits(of: queues)
+        let findings = Finding.lengthLimits(of: queues) + Finding.unroutedEvents(in: queues)
         if [.table, .wide].contains(output.output) {
             for line in Self.lines(findings) { Terminal.out(line) }
             Terminal.note(Self.summary(findings, queues: queues.count))
@@ -54,7 +55,9 @@ struct DoctorCommand: AsyncParsableCommand {
 
     static func summary(_ findings: [Finding], queues: Int) -> String {
         let failed = findings.count { $0.severity == .failed }
-        guard !findings.isEmpty else { return "✔ no queue of a service has a length limit (\(queues) queues)" }
+        guard !findings.isEmpty else {
+            return "✔ no queue of a service has a length limit, and no event is unrouted (\(queues) queues)"
+        }
         let warnings = findings.count - failed
         return "\(failed) failed, \(warnings) \(warnings == 1 ? "warning" : "warnings")"
     }

@@ -116,15 +116,17 @@ import Testing
     @Test func `a client whose broker does not answer its goodbye`() async throws {
         try await withScriptedBroker(reacting: Reaction.wellBehaved(until: .closeConnection) { _ in .nothing }) {
             broker, configuration in
+            // The goodbye is given half of the time.
+            let promise = cancellationPromise * 2
             var durations: [Duration] = []
-            for _ in 0..<Self.count {
+            // A loaded machine can be late five times in a row; a client that waits for the answer is late each time.
+            while durations.count < Self.count || durations.allSatisfy({ $0 >= promise }) && durations.count < 50 {
                 let client = AMQPClient(configuration: configuration, logger: quietLogger)
                 let running = Task { try? await client.run() }
                 try await client.waitUntilConnected(timeout: .seconds(30))
                 durations.append(try await Self.duration(of: running))
             }
-            // The goodbye is given half of the time.
-            #expect((durations.min() ?? .seconds(9)) < cancellationPromise * 2)
+            #expect(durations.contains { $0 < promise })
             try await Self.expectNoSocket(to: broker.port)
         }
     }

@@ -62,6 +62,27 @@ import Testing
         #expect(try findings(queue("email", definition: "[]")).isEmpty)
     }
 
+    @Test func `events that nobody subscribed to are a warning, and a failure when the oldest of them are dropped`()
+        throws
+    {
+        func unrouted(_ ready: Int) throws -> [Finding] {
+            let text = """
+                {"name":"unrouted","type":"quorum","durable":true,"messages_ready":\(ready),\
+                "arguments":{"x-max-length":100000,"x-overflow":"drop-head"}}
+                """
+            let queue = QueueStatus(try JSONDecoder().decode(QueueReport.self, from: Data(text.utf8)))
+            return Finding.unroutedEvents(in: [queue, try self.queue("email")])
+        }
+        #expect(try unrouted(0).isEmpty)
+        #expect(Finding.unroutedEvents(in: [try queue("email")]).isEmpty)
+        let few = try #require(try unrouted(175).first)
+        #expect(
+            few.severity == .warning && few.problem.hasPrefix("175 events") && few.problem.hasSuffix("keeps 100000"))
+        #expect(few.advice.contains("dlq replay --all --unrouted"))
+        let full = try #require(try unrouted(100_000).first)
+        #expect(full.severity == .failed && full.problem.contains("older ones are dropped"))
+    }
+
     @Test func `what it says is one line each, whatever the broker says`() throws {
         let queue = try queue("email", policy: #"\u001b[2J"#, definition: #"{"max-length":1}"#)
         let lines = DoctorCommand.lines(try findings(queue))
