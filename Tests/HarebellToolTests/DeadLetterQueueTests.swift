@@ -202,6 +202,8 @@ import Testing
             #expect(result.replayed.count == 3 && result.unroutedAgain == 3)
             let letters = try await queue.list().letters
             #expect(letters.map(\.id) == ["e0", "e1", "e2"])
+            let count = try await queue.count()
+            #expect(count == 3)
         }
     }
 

@@ -86,7 +86,7 @@ extension DeadLetterQueue {
         await publishing.close()
         var complete = result
         if case .unrouted = kind, !dryRun {
-            let left = try await list(limit: 0).total
+            let left = try await count()
             complete.unroutedAgain = max(0, left - (result.total - result.replayed.count))
         }
         if case .ids(let prefixes) = selection {

@@ -58,6 +58,21 @@ public struct DeadLetterQueue: Sendable {
         public let total: Int
     }
 
+    /// How many messages it holds that nobody has in hand.
+    ///
+    /// - Throws: ``OperationError`` when the queue does not exist; `AMQPError` otherwise.
+    public func count() async throws -> Int {
+        let channel = try await connection.openChannel()
+        do throws(AMQPError) {
+            let state = try await channel.declareQueue(name, passive: true)
+            await channel.close()
+            return Int(state.messageCount)
+        } catch {
+            await channel.close()
+            throw error.replyCode == 404 ? OperationError.noSuchQueue(name) : error
+        }
+    }
+
     /// Looks at up to `limit` dead letters, oldest first, and hands them back.
     ///
     /// - Parameter limit: Messages to look at; never more than ``maximumHeld``, nor ``maximumHeldBytes`` of them.

@@ -56,9 +56,13 @@ extension Finding {
 
     /// Events that nobody subscribed to: kept, but only so many, and handled by nobody until they are published again.
     ///
-    /// - Parameter queues: every queue of the virtual host.
-    public static func unroutedEvents(in queues: [QueueStatus]) -> [Finding] {
-        guard let queue = queues.first(where: { $0.name == Topology.unroutedName }), let count = queue.ready, count > 0
+    /// - Parameters:
+    ///   - queues: every queue of the virtual host.
+    ///   - counted: how many events the queue itself says it has: the management API's number is some seconds old, or
+    ///     missing.
+    public static func unroutedEvents(in queues: [QueueStatus], counted: Int? = nil) -> [Finding] {
+        guard let queue = queues.first(where: { $0.name == Topology.unroutedName }),
+            let count = counted ?? queue.ready, count > 0
         else { return [] }
         let limit = queue.lengthLimit?.messages
         let isFull = limit.map { count >= $0 } ?? false

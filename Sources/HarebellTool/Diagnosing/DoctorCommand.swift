@@ -32,7 +32,8 @@ struct DoctorCommand: AsyncParsableCommand {
                 advice: "Set HAREBELL_MANAGEMENT=https://host:15672, or pass --management.", exitCode: ExitStatus.usage)
         }
         let queues = try await management.queues()
-        let findings = Finding.lengthLimits(of: queues) + Finding.unroutedEvents(in: queues)
+        let findings =
+            Finding.lengthLimits(of: queues) + Finding.unroutedEvents(in: queues, counted: await unroutedCount())
         if [.table, .wide].contains(output.output) {
             for line in Self.lines(findings) { Terminal.out(line) }
             Terminal.note(Self.summary(findings, queues: queues.count))
@@ -40,6 +41,11 @@ struct DoctorCommand: AsyncParsableCommand {
             try output.print(findings, name: \.queue) { _ in Table([]) }
         }
         if findings.contains(where: { $0.severity == .failed || strict }) { throw ExitStatus.failed }
+    }
+
+    /// What the queue itself says; nil if it cannot be asked, and the management API has to do.
+    private func unroutedCount() async -> Int? {
+        try? await connection.withConnection { try await DeadLetterQueue(.unrouted, connection: $0).count() }
     }
 
     /// What is wrong and, below it, what to do.

@@ -79,6 +79,9 @@ import Testing
         #expect(
             few.severity == .warning && few.problem.hasPrefix("175 events") && few.problem.hasSuffix("keeps 100000"))
         #expect(few.advice.contains("dlq replay --all --unrouted"))
+        let stale = try queue("unrouted")
+        #expect(Finding.unroutedEvents(in: [stale], counted: 3).first?.problem.hasPrefix("3 events") == true)
+        #expect(Finding.unroutedEvents(in: [stale], counted: 0).isEmpty)
         let full = try #require(try unrouted(100_000).first)
         #expect(full.severity == .failed && full.problem.contains("older ones are dropped"))
     }
