@@ -189,6 +189,7 @@ import Testing
             var bodies: [[UInt8]] = []
             while let delivery = try await channel.get("partner") {
                 #expect(delivery.exchange == "loan.created")
+                #expect(try delivery.properties().messageID == "e\(delivery.body[0])")
                 bodies.append(delivery.body)
                 delivery.acknowledge()
             }
