@@ -74,7 +74,7 @@ import Testing
                     }
                 }
             } body: { system in
-                try await awaitTopologyOnDisk(of: system, on: broker)
+                try await awaitTopologyOnDisk(of: broker)
                 let publisher = system.publisher("payout")
                 for event in delayed { try await publisher.publish(event) }
                 try await account.wait(within: .seconds(30)) { $0.due.count == delayed.count && $0.came.count > 20 }

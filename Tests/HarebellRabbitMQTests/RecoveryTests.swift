@@ -38,7 +38,7 @@ import Testing
             try await withSystem(broker.url) { system in
                 system.worker("email") { Subscription(to: Paid.self) { event, context in seen.add(event, context) } }
             } body: { system in
-                try await awaitTopologyOnDisk(of: system, on: broker)
+                try await awaitTopologyOnDisk(of: broker)
                 let confirmed = Identifiers()
                 let publisher = system.publisher("payout")
                 try await withThrowingDiscardingTaskGroup { group in

@@ -70,6 +70,12 @@ import Testing
             ])
     }
 
+    @Test func `the binding that is there while a topology is applied is no difference`() {
+        var broker = observed(email)
+        broker.bindings.insert(.init(exchange: "loan.canceled", queue: "email", routingKey: Topology.settlingKey))
+        #expect(email.differences(from: broker).isEmpty)
+    }
+
     @Test func `the broker's refusal is read field by field`() {
         let reply =
             "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'email.retry.5s' in vhost '/': "

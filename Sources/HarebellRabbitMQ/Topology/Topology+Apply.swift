@@ -2,11 +2,16 @@ public import AMQP
 public import Logging
 
 extension Topology {
+    /// The routing key of a binding that is there while a topology is applied; nothing is published with it.
+    static let settlingKey = "harebell.applied"
+
     /// Declares everything, in order, and makes the bindings.
     ///
     /// Declaring what exists with the same arguments changes nothing. A queue whose only difference is its
     /// `x-delivery-limit` is used as it is, with a warning: operators may change that limit, and a start must not fail
     /// for it.
+    ///
+    /// When this returns, the bindings are made for good: a node that is killed right after has them when it is back.
     ///
     /// - Throws: ``TopologyError`` with all mismatches and refusals found, in words; an `AMQPError` when the connection
     ///   is lost.
@@ -22,12 +27,15 @@ extension Topology {
         for queue in queues {
             if let problem = try await declaring.declare(queue, logger: logger) { problems.append(problem) }
         }
+        var made: Binding?
         for binding in bindings {
-            let problem = try await declaring.perform(.binding(binding)) { channel throws(AMQPError) in
-                try await channel.bindQueue(binding.queue, to: binding.exchange, routingKey: binding.routingKey)
+            if let problem = try await declaring.bind(binding) {
+                problems.append(problem)
+            } else {
+                made = binding
             }
-            if let problem { problems.append(problem) }
         }
+        if let made { problems += try await declaring.settle(made) }
         await declaring.close()
         if !problems.isEmpty { throw TopologyError(problems: problems) }
     }
@@ -63,6 +71,35 @@ private actor Declaring {
                 ])
         }
         return rest
+    }
+
+    func bind(_ binding: Topology.Binding) async throws -> TopologyError.Problem? {
+        try await perform(.binding(binding)) { channel throws(AMQPError) in
+            try await channel.bindQueue(binding.queue, to: binding.exchange, routingKey: binding.routingKey)
+        }
+    }
+
+    /// Makes a second binding beside `binding`, the last one that was made, and removes it again.
+    ///
+    /// RabbitMQ with Mnesia may answer before it has written that the last change of its database is final: under load
+    /// that can stay unwritten for seconds, until the next change. A node that is killed meanwhile undoes the change when
+    /// it starts, and the last thing made here is the binding an event comes through: a service would miss events that
+    /// were confirmed, until it connects again. So the last change is made one that may be undone.
+    ///
+    /// Both steps are needed. When replicas start together, one may find that the other's binding is still there, which
+    /// changes nothing: then somebody's removal is still to come. The key is one that nothing is published with, an
+    /// exchange that fans out gives a queue each message once however often it is bound, and who may make a binding may
+    /// make and remove this one.
+    func settle(_ binding: Topology.Binding) async throws -> [TopologyError.Problem] {
+        let beside = Topology.Binding(
+            exchange: binding.exchange, queue: binding.queue, routingKey: Topology.settlingKey)
+        let refusals = [
+            try await bind(beside),
+            try await perform(.binding(beside)) { channel throws(AMQPError) in
+                try await channel.unbindQueue(beside.queue, from: beside.exchange, routingKey: beside.routingKey)
+            },
+        ]
+        return refusals.compactMap(\.self)
     }
 
     func perform(

@@ -40,7 +40,8 @@ extension Topology {
     /// Compares this topology with what a broker reports, field by field.
     ///
     /// Bindings of our work queues that nobody asked for are reported as extra: they bring events without a handler.
-    /// Other exchanges and queues of the broker are nobody's business here.
+    /// Other exchanges and queues of the broker are nobody's business here, nor is the binding that is there while a
+    /// topology is applied: nothing comes through it.
     public func differences(from observed: ObservedTopology) -> [TopologyDifference] {
         var found: [TopologyDifference] = []
         for exchange in exchanges {
@@ -66,7 +67,9 @@ extension Topology {
             found.append(.missing(TopologyError.Subject.binding(binding).description))
         }
         let ours = Set(queues.map(\.name))
-        let extra = observed.bindings.filter { ours.contains($0.queue) && !wanted.contains($0) }
+        let extra = observed.bindings.filter {
+            ours.contains($0.queue) && !wanted.contains($0) && $0.routingKey != Self.settlingKey
+        }
         for binding in extra.sorted(by: { ($0.queue, $0.exchange) < ($1.queue, $1.exchange) }) {
             found.append(
                 TopologyDifference(
