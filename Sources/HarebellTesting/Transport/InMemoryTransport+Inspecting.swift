@@ -67,6 +67,13 @@ extension InMemoryTransport {
         broker.value.queues[service]?.settlements ?? []
     }
 
+    /// Waits until so many of a service's deliveries have been settled, in whatever way.
+    public func waitForSettlements(
+        of service: ServiceName, _ count: Int, within deadline: Duration = .seconds(10)
+    ) async throws {
+        try await broker.wait(within: deadline) { $0.queues[service]?.settlements.count ?? 0 >= count }
+    }
+
     /// The delays of a service's retries, in order.
     public func retryDelays(of service: ServiceName) -> [Duration] {
         settlements(of: service).compactMap { if case .retried(_, let delay, _) = $0 { delay } else { nil } }

@@ -55,7 +55,8 @@ import Testing
             }
             try await local.settled()
         }
-        for (earlier, later) in zip(calls.value, calls.value.dropFirst()) { #expect(later - earlier >= .seconds(10)) }
+        // Each call has a token of its own, and they come every 10 s; a busy machine may make a call later than it could.
+        for (number, call) in calls.value.enumerated() { #expect(call >= .seconds(10) * number) }
         #expect(local.acknowledged.count == 3)
     }
 
@@ -63,17 +64,20 @@ import Testing
         var bench = Bench(skipsSleeps: false, prefetch: 3)
         bench.configuration.rateLimit = RateLimit(1, per: .seconds(3_600))
         let ids = try (0..<3).map { try bench.send(Ping(number: $0)) }
+        let handled = Observed<[Int]>([])
         let local = bench
         try await local.worker {
-            Subscription(to: Ping.self) { _, _ in }
+            Subscription(to: Ping.self) { event, _ in handled.update { $0.append(event.number) } }
         }.running {
+            // One of them has the token.
             try await local.transport.wait(for: local.service) { $0.unsettled == 2 && $0.ready == 0 }
+            let waiting = ids.indices.filter { !handled.value.contains($0) }.map { ids[$0] }
             // The timeout of a handler is 60 s: after 14 minutes it could not have its time.
             local.clock.advance(to: .seconds(839))
             #expect(local.released.isEmpty)
             local.clock.advance(to: .seconds(850))
-            while local.released.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
-            #expect(local.released == [ids[1], ids[2]])
+            try await local.transport.waitForSettlements(of: local.service, 3)
+            #expect(local.released == waiting)
             try await local.transport.wait(for: local.service) { $0.unsettled == 2 }
         }
         #expect(local.deadLetters.isEmpty)
