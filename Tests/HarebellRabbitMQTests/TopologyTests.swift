@@ -1,5 +1,6 @@
 import AMQP
 import Harebell
+import TestSupport
 import Testing
 
 @testable import HarebellRabbitMQ
@@ -51,11 +52,11 @@ import Testing
     }
 
     @Test func `a broker that has it all has no differences`() {
-        #expect(email.differences(from: observed(email)).isEmpty)
+        #expect(email.differences(from: ObservedTopology(exactly: email)).isEmpty)
     }
 
     @Test func `a missing queue, a changed argument and a stale binding are named`() {
-        var broker = observed(email)
+        var broker = ObservedTopology(exactly: email)
         broker.queues["email.due"] = nil
         broker.queues["email.retry.5s"]?.arguments["x-message-ttl"] = .int64(6_000)
         broker.queues["email"]?.arguments["x-delivery-limit"] = .int64(10)
@@ -71,7 +72,7 @@ import Testing
     }
 
     @Test func `the binding that is there while a topology is applied is no difference`() {
-        var broker = observed(email)
+        var broker = ObservedTopology(exactly: email)
         broker.bindings.insert(.init(exchange: "loan.canceled", queue: "email", routingKey: Topology.settlingKey))
         #expect(email.differences(from: broker).isEmpty)
     }
@@ -107,17 +108,5 @@ import Testing
         #expect(running.configure == "^$")
         #expect(running.write == "^(email|mail\\.sent)$")
         #expect(running.read == "^email(\\.due)?$")
-    }
-
-    private func observed(_ topology: Topology) -> ObservedTopology {
-        var observed = ObservedTopology(bindings: Set(topology.bindings))
-        for exchange in topology.exchanges {
-            observed.exchanges[exchange.name] = .init(
-                type: exchange.type.name, isDurable: true, arguments: exchange.arguments)
-        }
-        for queue in topology.queues {
-            observed.queues[queue.name] = .init(type: "quorum", isDurable: true, arguments: queue.arguments)
-        }
-        return observed
     }
 }

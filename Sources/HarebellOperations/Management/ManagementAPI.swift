@@ -87,7 +87,16 @@ public struct ManagementAPI: Sendable {
         return observed
     }
 
-    private func get<Report: Decodable>(_ type: Report.Type, _ path: String) async throws -> Report {
+    /// The alarms that are on, of all nodes.
+    public func alarms() async throws -> [BrokerAlarm] {
+        // With an alarm it answers 503 and says which.
+        try await get(AlarmsReport.self, "/api/health/checks/alarms", or: 503).alarms?
+            .map { BrokerAlarm(node: $0.node ?? "-", resource: $0.resource ?? "-") } ?? []
+    }
+
+    private func get<Report: Decodable>(
+        _ type: Report.Type, _ path: String, or alsoExpected: Int? = nil
+    ) async throws -> Report {
         let response: HTTPResponse
         do {
             response = try await curl.send(
@@ -96,7 +105,7 @@ public struct ManagementAPI: Sendable {
             throw OperationError.management("\(error)")
         }
         switch response.status {
-        case 200: break
+        case 200, alsoExpected: break
         case 401:
             throw OperationError.management("the user or the password is wrong, or the user has no management tag")
         case 404: throw OperationError.management("there is no such virtual host")

@@ -46,6 +46,16 @@ struct QueueOwnerReport: Decodable {
     }
 }
 
+/// What the health check of alarms answers; without alarms it names none.
+struct AlarmsReport: Decodable {
+    struct Alarm: Decodable {
+        let node: String?
+        let resource: String?
+    }
+
+    let alarms: [Alarm]?
+}
+
 struct ExchangeReport: Decodable {
     let name: String
     let type: String

@@ -31,6 +31,14 @@ public struct ServiceQueues: Sendable, Hashable {
     /// The routing key with which the exchange leads to the dead-letter queue.
     public var deadKey: String { Key.dead }
 
+    /// The routing key with which the exchange leads to one of the service's own queues; nil for any other queue.
+    public func key(of queue: String) -> String? {
+        if queue == work { return Key.work }
+        guard queue.hasPrefix("\(service.rawValue).") else { return nil }
+        let key = String(queue.dropFirst(service.rawValue.count + 1))
+        return key == Key.due || key == Key.dead || key.hasPrefix("retry.") ? key : nil
+    }
+
     /// The queue in which a copy waits for `rung`.
     public func rung(_ rung: Duration) -> String { "\(service.rawValue).retry.\(rung.rungName)" }
 }

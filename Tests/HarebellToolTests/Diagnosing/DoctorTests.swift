@@ -28,7 +28,7 @@ import Testing
     func `a limit that drops the oldest messages of a service is a failure`(name: String) throws {
         let finding = try #require(
             findings(queue(name, policy: "short", definition: #"{"max-length":1000,"max-length-bytes":4096}"#)).first)
-        #expect(finding.severity == .failed && finding.queue == name)
+        #expect(finding.severity == .failed && finding.subject == name)
         for word in ["policy 'short' sets max-length 1000, max-length-bytes 4096", "drop-head", "oldest messages"] {
             #expect(finding.problem.contains(word), "\(word) in \(finding.problem)")
         }
@@ -86,6 +86,40 @@ import Testing
         #expect(full.severity == .failed && full.problem.contains("older ones are dropped"))
     }
 
+    @Test func `what is missing between a service's exchange and its queues is named, with what follows from it`() {
+        let email = Topology.service("email", subscribes: ["loan.paid-out", "loan.canceled"])
+        var broker = ObservedTopology(exactly: email)
+        broker.queues["archive.dead.old"] = broker.queues["email.dead"]
+        #expect(Finding.missingRoutes(in: broker).isEmpty)
+
+        broker.bindings = broker.bindings.filter { $0.queue != "email.dead" && $0.routingKey != "retry.5s" }
+        broker.bindings.remove(.init(exchange: "unrouted", queue: "unrouted"))
+        broker.bindings.remove(.init(exchange: "loan.canceled", queue: "email"))
+        #expect(Finding.missingRoutes(in: broker).map(\.subject) == ["email.dead", "email.retry.5s", "unrouted"])
+        #expect(
+            Finding.missingRoutes(in: broker)[0].problem.contains("with key 'dead': a dead letter cannot be stored"))
+
+        broker.bindings.remove(.init(exchange: "loan.paid-out", queue: "email"))
+        #expect(Finding.missingRoutes(in: broker).contains { $0.subject == "email" && $0.problem.contains("no event") })
+        broker.exchanges["email"] = nil
+        #expect(Finding.missingRoutes(in: broker).map(\.problem).first?.contains("exchange is missing") == true)
+    }
+
+    @Test func `a queue without a leader is named, if it is a service's`() throws {
+        func status(_ name: String, state: String) throws -> QueueStatus {
+            let text =
+                #"{"name":"\#(name)","type":"quorum","durable":true,"state":\#(state),"arguments":{}}"#
+            return QueueStatus(try JSONDecoder().decode(QueueReport.self, from: Data(text.utf8)))
+        }
+        let queues = try [
+            status("email", state: "null"), status("email.dead", state: #""down""#),
+            status("email.due", state: #""running""#), status("other", state: "null"),
+        ]
+        let found = Finding.withoutLeader(queues)
+        #expect(found.map(\.subject) == ["email", "email.dead"])
+        #expect(found[0].problem.contains("(state -)") && found[1].problem.contains("(state down)"))
+    }
+
     @Test func `what it says is one line each, whatever the broker says`() throws {
         let queue = try queue("email", policy: #"\u001b[2J"#, definition: #"{"max-length":1}"#)
         let lines = DoctorCommand.lines(try findings(queue))
@@ -105,13 +139,17 @@ import Testing
                 url: try #require(host.broker.managementURL), credentials: configuration.credentials,
                 virtualHost: configuration.virtualHost)
             #expect(Finding.lengthLimits(of: try await management.queues()).isEmpty)
+            #expect(Finding.missingRoutes(in: try await management.observedTopology()).isEmpty)
+            try await eventually("every queue has a leader", within: .seconds(30)) {
+                Finding.withoutLeader(try await management.queues()).isEmpty
+            }
 
             try await host.broker.setPolicy("short", pattern: "\\.dead$", limits: ["max-length": 10], in: host.name)
             // The broker collects what its management API says.
             let finding = try await eventualValue("the finding", within: .seconds(30)) {
                 Finding.lengthLimits(of: try await management.queues()).first
             }
-            #expect(finding.queue == "partner.dead" && finding.severity == .failed, "\(finding)")
+            #expect(finding.subject == "partner.dead" && finding.severity == .failed, "\(finding)")
             #expect(finding.problem.contains("policy 'short' sets max-length 10 with overflow drop-head"), "\(finding)")
 
             try await host.broker.setPolicy(
@@ -119,8 +157,26 @@ import Testing
                 in: host.name)
             try await eventually("the other finding", within: .seconds(30)) {
                 let findings = Finding.lengthLimits(of: try await management.queues())
-                return findings.map(\.queue) == ["partner"] && findings.first?.severity == .warning
+                return findings.map(\.subject) == ["partner"] && findings.first?.severity == .warning
             }
+        }
+    }
+
+    @Test func `an alarm is named with its node and what is used up`() async throws {
+        try await withPrivateBroker { broker in
+            let management = try ManagementAPI(
+                url: try #require(broker.managementURL),
+                credentials: try AMQPConfiguration(uri: broker.url).credentials, virtualHost: "/")
+            #expect(try await management.alarms().isEmpty)
+            try await broker.control("set_vm_memory_high_watermark", "absolute", "1")
+            let alarms = try await eventualValue("the alarm", within: .seconds(30)) {
+                let alarms = try await management.alarms()
+                return alarms.isEmpty ? nil : alarms
+            }
+            #expect(alarms.map(\.resource) == ["memory"])
+            let finding = try #require(Finding.alarms(alarms).first)
+            #expect(finding.severity == .warning && finding.subject == "harebell@localhost", "\(finding)")
+            #expect(finding.problem.hasPrefix("memory alarm: "))
         }
     }
 }
