@@ -11,6 +11,10 @@ public enum RetrySettings {
         if rungs != rungs.sorted() || Set(rungs).count != rungs.count {
             reader.note("retry.rungs must rise: each delay once, the shortest first")
         }
+        // What is left of a delay below the shortest is waited for in the worker's hands.
+        if let shortest = rungs.first, shortest > .seconds(60) {
+            reader.note("retry.rungs must begin with a minute or less: shorter delays have no queue to wait in")
+        }
         return RetryRungs(rungs)
     }
 }

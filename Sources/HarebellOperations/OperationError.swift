@@ -6,6 +6,8 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
     case noSuchExchange(String)
     /// Somebody else is reading the dead-letter queue; who, as far as the management API told.
     case inUse(String, by: String?)
+    /// The message's body, of so many bytes, is larger than the connection takes, and was not read.
+    case bodyTooLarge(UInt64)
     /// The management API refused or could not be understood.
     case management(String)
 
@@ -16,6 +18,7 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
         case .noSuchExchange(let name): "there is no exchange '\(name)' on this broker"
         case .inUse(let name, let reader):
             "\(reader ?? "somebody else") is reading '\(name)': there is one reader at a time"
+        case .bodyTooLarge(let bytes): "its body of \(bytes) bytes is larger than this connection takes"
         case .management(let reason): "the management API: \(reason)"
         }
     }

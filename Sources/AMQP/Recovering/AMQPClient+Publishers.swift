@@ -48,9 +48,12 @@ extension AMQPClient {
 
     /// Waits for the connection and lends it.
     ///
-    /// - Throws: `AMQPError` when the client is closed or the task cancelled, and what `body` throws.
-    public func withConnection<R: Sendable>(_ body: (AMQPConnection) async throws -> R) async throws -> R {
-        try await body(try await connection())
+    /// - Parameter timeout: How long to wait for it; as long as it takes unless given.
+    /// - Throws: `AMQPError`: `.timedOut` with the last error beneath it, `.closed`, `.cancelled`; and what `body` throws.
+    public func withConnection<R: Sendable>(
+        timeout: Duration? = nil, _ body: (AMQPConnection) async throws -> R
+    ) async throws -> R {
+        try await body(try await connection(timeout: timeout))
     }
 
     /// Begins the orderly end; ``run()`` returns when it is reached.

@@ -9,6 +9,9 @@ public protocol TransportEndpoint: Sendable {
     /// Iterated once; ends after ``stop()``, when what was already received has come out.
     var deliveries: Deliveries { get }
 
+    /// Whether the delivery can still be settled: its channel is open. Otherwise the message comes again by itself, and the
+    /// worker does not begin with this delivery.
+    func isCurrent(_ delivery: TransportDelivery) -> Bool
     /// The outcome is durable: the message may be forgotten.
     func acknowledge(_ delivery: TransportDelivery)
     /// Hands the message back unhandled; that is not an attempt.

@@ -11,7 +11,9 @@ extension Shift {
     func process(_ arrival: Arrival) async {
         switch await ledger.begin(arrival.number) {
         case .begin:
-            let wasCalled = await DeliveryRun(shift: self, arrival: arrival).run()
+            let wasCalled =
+                endpoint.isCurrent(arrival.delivery)
+                ? await DeliveryRun(shift: self, arrival: arrival).run() : forget(arrival)
             probeEnded(arrival.number, wasCalled: wasCalled)
             ledger.ended(arrival.number)
         case .gone:
@@ -20,6 +22,15 @@ extension Shift {
             handBackOverdue()
             probeEnded(arrival.number, wasCalled: false)
         }
+    }
+}
+
+extension Shift {
+    /// Gives up a delivery whose channel was gone before it began: the message comes again, and were it handled now, its key
+    /// would be handled twice, the second time from the beginning. Always `false`: its handler was not called.
+    func forget(_ arrival: Arrival) -> Bool {
+        if ledger.settle(arrival.number) { handBack { [arrival.delivery] } }
+        return false
     }
 }
 

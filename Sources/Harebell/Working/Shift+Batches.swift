@@ -76,7 +76,15 @@ extension Shift {
         let arrivals = lineup.change { $0.take(number) }
         let answer = await ledger.begin(batch: arrivals.map(\.number))
         if answer == .overdue { handBackOverdue() }
-        let begun = answer == .begin ? arrivals.filter { ledger.holds($0.number) } : []
+        let begun =
+            answer == .begin
+            ? arrivals.filter { arrival in
+                guard ledger.holds(arrival.number) else { return false }
+                if endpoint.isCurrent(arrival.delivery) { return true }
+                _ = forget(arrival)
+                ledger.ended(arrival.number)
+                return false
+            } : []
         let left = Set(begun.map(\.number))
         for arrival in arrivals where !left.contains(arrival.number) { ended(arrival, wasCalled: false) }
         await BatchRun(shift: self, arrivals: begun)?.run()

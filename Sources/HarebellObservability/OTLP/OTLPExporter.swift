@@ -83,7 +83,7 @@ public struct OTLPExporter: Service {
         guard !spans.isEmpty else { return false }
         let body = OTLPRequest.bytes(spans, resource: settings.resource, version: version)
         var pause: Duration = .seconds(1)
-        for attempt in 1...Self.maximumTries {
+        tries: for attempt in 1...Self.maximumTries {
             let left = end.map { ContinuousClock.now.duration(to: $0) } ?? settings.timeout
             guard left > .milliseconds(10) else { break }
             switch await send(body, client, timeout: min(settings.timeout, left)) {
@@ -103,7 +103,7 @@ public struct OTLPExporter: Service {
                     level: isLast ? .warning : .debug,
                     isLast ? "spans are given up" : "spans were not taken; they are sent again",
                     metadata: ["reason": "\(reason)", "spans": "\(spans.count)"])
-                guard !isLast, (try? await Task.sleep(for: wait)) != nil else { break }
+                guard !isLast, (try? await Task.sleep(for: wait)) != nil else { break tries }
             }
             if Task.isCancelled { break }
         }

@@ -54,6 +54,8 @@ public struct DeadLetterQueue: Sendable {
     public struct Listing: Sendable {
         /// The dead letters, oldest first.
         public let letters: [DeadLetter]
+        /// How many were looked at: no more than can be held.
+        public let looked: Int
         /// How many the queue held when the look began.
         public let total: Int
     }
@@ -83,16 +85,19 @@ public struct DeadLetterQueue: Sendable {
             while letters.count < limit, let delivery = try await reader.next() {
                 letters.append(letter(delivery))
             }
-            return Listing(letters: letters, total: reader.total)
+            return Listing(letters: letters, looked: letters.count, total: reader.total)
         }
     }
 
-    /// Looks for the dead letters whose id begins with `prefix`.
+    /// Looks for the dead letters whose id begins with one of these, among as many as can be held.
     ///
-    /// - Parameter prefix: The event's id, or its beginning.
-    public func find(_ prefix: String) async throws -> Listing {
+    /// - Parameter prefixes: The events' ids, or their beginnings.
+    public func find(_ prefixes: [String]) async throws -> Listing {
         let listing = try await list()
-        return Listing(letters: listing.letters.filter { $0.id?.hasPrefix(prefix) ?? false }, total: listing.total)
+        let letters = listing.letters.filter { letter in
+            letter.id.map { id in prefixes.contains { id.hasPrefix($0) } } ?? false
+        }
+        return Listing(letters: letters, looked: listing.looked, total: listing.total)
     }
 
     /// Reads the queue as its only reader; whatever `body` does not settle is handed back.

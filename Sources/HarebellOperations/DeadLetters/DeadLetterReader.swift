@@ -30,6 +30,10 @@ actor DeadLetterReader {
             let state = try await channel.declareQueue(queue.name, passive: true)
             _ = try await channel.declareQueue(
                 lockName(queue.name), durable: false, exclusive: true, autoDelete: true)
+            // Of a queue that no leader serves, RabbitMQ says that it holds nothing; asking for a message tells.
+            if state.messageCount == 0, let delivery = try await channel.get(queue.name) {
+                delivery.nack(requeue: true)
+            }
             return DeadLetterReader(queue: queue.name, total: Int(state.messageCount), channel: channel)
         } catch {
             await channel.close()

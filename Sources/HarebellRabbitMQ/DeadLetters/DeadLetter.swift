@@ -67,15 +67,20 @@ public struct DeadLetter: Sendable {
     public let correlationID: String?
     /// Its properties as received, or nil when they cannot be decoded.
     public let properties: BasicProperties?
-    /// Its body, untouched.
+    /// Its body, untouched; empty if ``isTruncated``.
     public let body: [UInt8]
+    /// The body's size in bytes.
+    public let bodySize: UInt64
+
+    /// Whether the body is larger than the connection takes (`AMQPConfiguration.maximumBodySize`) and was not read.
+    public var isTruncated: Bool { bodySize != UInt64(body.count) }
 
     /// Reads a message of a dead-letter queue.
     ///
     /// Total: whatever was sent, there is something to show.
     public init(_ delivery: Delivery) {
         if let properties = try? delivery.properties() {
-            self.init(properties: properties, body: delivery.body)
+            self.init(properties: properties, body: delivery.body, bodySize: delivery.bodySize)
         } else {
             self.init(unreadable: delivery, reason: .broker)
         }
@@ -92,22 +97,23 @@ public struct DeadLetter: Sendable {
                 properties.headers[name] = value
             }
             self.init(
-                properties: properties, body: delivery.body, reason: .unrouted, originExchange: delivery.exchange,
-                received: received)
+                properties: properties, body: delivery.body, bodySize: delivery.bodySize, reason: .unrouted,
+                originExchange: delivery.exchange, received: received)
         } else {
             self.init(unreadable: delivery, reason: .unrouted, originExchange: delivery.exchange)
         }
     }
 
     init(
-        properties: BasicProperties, body: [UInt8], reason known: Reason? = nil, originExchange exchange: String? = nil,
-        received: BasicProperties? = nil
+        properties: BasicProperties, body: [UInt8], bodySize: UInt64? = nil, reason known: Reason? = nil,
+        originExchange exchange: String? = nil, received: BasicProperties? = nil
     ) {
         let headers = properties.headers
         let death = BrokerDeath(headers: headers)
         func text(_ name: String) -> String? { headers[name]?.stringValue }
         self.properties = received ?? properties
         self.body = body
+        self.bodySize = bodySize ?? UInt64(body.count)
         id = text(Header.cloudEventsPrefix + "id") ?? properties.messageID
         type =
             text(Header.cloudEventsPrefix + "type") ?? properties.type ?? text(Header.originExchange)
@@ -132,6 +138,7 @@ public struct DeadLetter: Sendable {
     private init(unreadable delivery: Delivery, reason: Reason, originExchange: String? = nil) {
         properties = nil
         body = delivery.body
+        bodySize = delivery.bodySize
         id = nil
         type = originExchange ?? "unknown"
         isMovedByBroker = true

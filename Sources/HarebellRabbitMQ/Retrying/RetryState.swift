@@ -40,7 +40,7 @@ struct RetryState: Equatable {
         // A year is longer than any delay; a larger value is a mistake that would park the message for ever.
         let latest = Timestamp.milliseconds(Date()) + 366 * 86_400_000
         notBefore = headers[Header.notBefore]?.integerValue.flatMap {
-            $0 <= latest ? Timestamp.date(milliseconds: $0) : nil
+            (0...latest).contains($0) ? Timestamp.date(milliseconds: $0) : nil
         }
         firstFailedAt = headers[Header.firstFailedAt]?.stringValue.flatMap(Timestamp.parse)
         originExchange = headers[Header.originExchange]?.stringValue ?? exchange

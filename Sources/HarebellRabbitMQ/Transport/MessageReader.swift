@@ -44,13 +44,20 @@ struct MessageReader {
             return Unsettled(
                 delivery: delivery, queue: queue, content: .success(event.envelope),
                 retry: RetryState(properties: nil, exchange: delivery.exchange, isOwn: false),
-                deliveryCount: event.deliveryCount)
+                deliveryCount: delivery.isRedelivered ? event.deliveryCount : 0)
         }
         let properties = try? delivery.properties()
         return Unsettled(
             delivery: delivery, queue: queue, content: content(of: delivery, properties, isOwn: isOwn),
             retry: RetryState(properties: properties, exchange: delivery.exchange, isOwn: isOwn),
-            deliveryCount: properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0)
+            deliveryCount: Self.deliveryCount(of: delivery, properties))
+    }
+
+    /// How often the broker has delivered it before, believed only of what comes again: RabbitMQ 4 leaves a publisher's own
+    /// `x-delivery-count` on a first delivery.
+    private static func deliveryCount(of delivery: Delivery, _ properties: BasicProperties?) -> Int {
+        guard delivery.isRedelivered else { return 0 }
+        return properties?.headers["x-delivery-count"]?.integerValue.map { Int(clamping: $0) } ?? 0
     }
 
     private mutating func plainEvent(_ delivery: Delivery) -> PlainEvent? {

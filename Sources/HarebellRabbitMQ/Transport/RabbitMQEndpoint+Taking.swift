@@ -5,7 +5,7 @@ import Logging
 /// Takes messages from both queues: many at a time, or one when it may be deadly or is a probe, or none.
 ///
 /// ```
-///             a message that is no suspect is handled, or there is none
+///        of each queue a message that is no suspect is handled, or there is none
 ///   ┌───────────────────────────────────────────────────────────────────┐
 ///   ▼                                                                   │
 /// many at a time ── a suspect: cancelled, handed back, all settled ──► one at a time
@@ -18,6 +18,8 @@ extension RabbitMQEndpoint {
     private var suspicion: Suspicion { transport.suspicion }
     /// How many deliveries are read before the worker hears of them: few, or the first would wait for the last.
     private static var handedOutTogether: Int { 32 }
+    /// How long an early copy is held at most, for brokers close a channel that keeps a message for half an hour.
+    static var longestEarly: Duration { .seconds(600) }
     /// How long an empty queue is left alone when a single message is wanted.
     private var pollInterval: Duration { .milliseconds(250) }
 
@@ -103,14 +105,25 @@ extension RabbitMQEndpoint {
         }
     }
 
-    /// Returns when there is no message left, or one that is no suspect.
+    /// Returns when the next message of each queue is no suspect, or there is none.
+    ///
+    /// Of each: many at a time would bring back the suspects of one queue, and count all that follow it, when the other
+    /// gave a message that is none.
     private func examineAll() async {
+        var suspected: Set<String> = [names.due, names.work]
         while !Task.isCancelled {
             do {
                 // Closed when the last delivery that came over it is settled.
                 let channel = try await transport.consuming.withConnection { try await $0.openChannel() }
-                while let entry = try await next(on: channel) {
-                    guard await examine(entry) else { return }
+                while !suspected.isEmpty {
+                    for queue in [names.due, names.work] {
+                        if let entry = try await next(from: queue, on: channel), await examine(entry) {
+                            suspected.insert(queue)
+                        } else {
+                            suspected.remove(queue)
+                        }
+                        if Task.isCancelled { return }
+                    }
                 }
                 return
             } catch let error as AMQPError where error.isRetriable {
@@ -124,11 +137,15 @@ extension RabbitMQEndpoint {
 
     private func next(on channel: AMQPChannel) async throws(AMQPError) -> Unsettled? {
         for queue in [names.due, names.work] {
-            guard let delivery = try await channel.get(queue) else { continue }
-            var reader = MessageReader(exchange: names.exchange)
-            return reader.read(delivery, from: queue)
+            if let entry = try await next(from: queue, on: channel) { return entry }
         }
         return nil
+    }
+
+    private func next(from queue: String, on channel: AMQPChannel) async throws(AMQPError) -> Unsettled? {
+        guard let delivery = try await channel.get(queue) else { return nil }
+        var reader = MessageReader(exchange: names.exchange)
+        return reader.read(delivery, from: queue)
     }
 
     /// Hands out one message, a suspect when it is alone; whether the next one is to be looked at like this too.
@@ -233,41 +250,53 @@ extension RabbitMQEndpoint {
     // MARK: Early copies
 
     /// Waits until a copy is due, or sends it on to the largest rung that still fits; `false` if it is not ours any more.
+    ///
+    /// A copy that cannot be sent on stays here and is tried again: handed back it would come at once, each time one
+    /// nearer to the delivery limit. Only after ``longestEarly`` it goes back.
     private func isDue(_ entry: Unsettled) async -> Bool {
-        let remaining = entry.retry.remaining()
-        guard remaining > .zero else { return true }
-        switch transport.topology.rungs.hop(for: remaining) {
-        case .due:
-            return true
-        case .timer(let rest):
-            do {
-                try await Task.sleep(for: rest)
+        let end = ContinuousClock.now + Self.longestEarly
+        var pause: Duration = .seconds(1)
+        // What was not read whole cannot be copied: it is poison, and left to the broker.
+        while !entry.delivery.isTruncated {
+            let wait: Duration
+            switch transport.topology.rungs.hop(for: entry.retry.remaining()) {
+            case .due:
                 return true
+            case .timer(let rest):
+                wait = rest
+            case .rung(let rung):
+                if await send(entry, to: rung) { return false }
+                wait = pause
+                pause = min(pause * 2, .seconds(30))
+            }
+            do {
+                if ContinuousClock.now + wait > end { throw CancellationError() }
+                try await Task.sleep(for: wait)
             } catch {
                 handBack(entry)
                 return false
             }
-        case .rung(let rung):
-            await send(entry, to: rung)
-            return false
         }
+        return true
     }
 
-    private func send(_ entry: Unsettled, to rung: Duration) async {
+    /// Whether the copy that goes on is durable and the early one acknowledged.
+    private func send(_ entry: Unsettled, to rung: Duration) async -> Bool {
         let message = OutgoingMessage(
             exchange: names.exchange, routingKey: ServiceQueues.Key.retry(rung),
             properties: RepublishedCopy.properties(of: entry.properties, changes: []), body: entry.delivery.body)
         do throws(AMQPError) {
             try await copies.publish(message)
             entry.delivery.acknowledge()
+            return true
         } catch {
+            // Delivered again by itself, and sent on then.
+            guard entry.delivery.isCurrent else { return true }
             transport.logger.warning(
-                "a waiting message could not be sent on and is held back",
+                "a waiting message could not be sent on and is held",
                 metadata: ["queue": "\(names.due)", "error": "\(error)"])
             await mend(error)
-            // Held here for one smallest rung rather than spinning between the queue and us.
-            try? await Task.sleep(for: transport.topology.rungs.delays.first ?? .seconds(1))
-            handBack(entry)
+            return false
         }
     }
 }

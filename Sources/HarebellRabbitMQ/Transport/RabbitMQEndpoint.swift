@@ -97,6 +97,11 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         }
     }
 
+    /// Whether the channel that the delivery came over is open.
+    public func isCurrent(_ delivery: TransportDelivery) -> Bool {
+        state.read { $0.unsettled[delivery.receipt.tag]?.delivery.isCurrent ?? false }
+    }
+
     /// Acknowledges a delivery whose outcome is durable.
     public func acknowledge(_ delivery: TransportDelivery) {
         settle(delivery) { $0.delivery.acknowledge() }

@@ -120,9 +120,9 @@ public final class RabbitMQTransport: Transport, ObservableService {
     }
 
     private func send(_ envelope: Envelope) async throws {
-        try await declare(envelope.type)
-        let message = envelope.outgoingMessage
         let end = ContinuousClock.now + publishDeadline
+        try await declare(envelope.type, until: end)
+        let message = envelope.outgoingMessage
         var pause: Duration = .milliseconds(50)
         while true {
             do throws(AMQPError) {
@@ -141,7 +141,7 @@ public final class RabbitMQTransport: Transport, ObservableService {
                 case _ where error.isMissingTopology && topology.declares && ContinuousClock.now + pause < end:
                     // The exchange, or what keeps its events, was deleted while we were connected: make it again.
                     declared.withLock { _ = $0.remove(envelope.type) }
-                    try await declare(envelope.type)
+                    try await declare(envelope.type, until: end)
                 default:
                     throw error
                 }
@@ -180,16 +180,21 @@ public final class RabbitMQTransport: Transport, ObservableService {
     }
 
     /// Declares the exchange of an event type once per process, and again after every reconnect.
-    private func declare(_ type: EventType) async throws {
+    private func declare(_ type: EventType, until end: ContinuousClock.Instant) async throws {
         guard topology.declares, !declared.withLock({ $0.contains(type) }) else { return }
-        try await apply(.events([type]), with: publishing, named: type.rawValue)
+        let left = max(.seconds(1), ContinuousClock.now.duration(to: end))
+        try await apply(.events([type]), with: publishing, named: type.rawValue, timeout: left)
         declared.withLock { _ = $0.insert(type) }
     }
 
     /// Applies now, so that a mismatch is the caller's error, and at every later connect.
-    func apply(_ wanted: Topology, with client: AMQPClient, named name: String) async throws {
+    ///
+    /// - Parameter timeout: How long to wait for the connection; as long as it takes unless given.
+    func apply(
+        _ wanted: Topology, with client: AMQPClient, named name: String, timeout: Duration? = nil
+    ) async throws {
         let logger = logger
-        try await client.withConnection { connection in
+        try await client.withConnection(timeout: timeout) { connection in
             try await wanted.apply(on: connection, logger: logger)
         }
         client.onConnect(name) { connection in

@@ -34,10 +34,12 @@ enum RepublishedCopy {
             var budget = maximumHeaderBytes
             for (name, value) in original.headers where !Header.isNeverCopied(name) {
                 let size = name.utf8.count + value.encodedSize
-                if size > maximumHeaderValueBytes || size > budget || value.depth > maximumDepth {
+                // Our own are few and small, and without them the message would lose its attempts and its delay.
+                let isOurs = name.hasPrefix(Header.prefix)
+                if size > maximumHeaderValueBytes || (!isOurs && size > budget) || value.depth > maximumDepth {
                     dropped.append(name)
                 } else {
-                    budget -= size
+                    if !isOurs { budget -= size }
                     copy.headers[name] = value
                 }
             }

@@ -8,6 +8,11 @@ public struct InMemoryEndpoint: TransportEndpoint {
     /// What the queue hands out, within the prefetch.
     public let deliveries: AsyncStream<TransportDelivery>
 
+    /// Whether the message is still out with this consumer.
+    public func isCurrent(_ delivery: TransportDelivery) -> Bool {
+        transport.broker.value.holds(delivery, of: service)
+    }
+
     /// Takes the message off the queue.
     public func acknowledge(_ delivery: TransportDelivery) {
         transport.broker.update { broker in

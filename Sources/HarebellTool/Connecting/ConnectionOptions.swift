@@ -27,7 +27,10 @@ struct ConnectionOptions: ParsableArguments {
     /// Connects, does something and closes.
     func withConnection<R: Sendable>(_ body: (AMQPConnection) async throws -> R) async throws -> R {
         let target = try await target()
-        let connection = try await AMQPConnection.connect(target.configuration, logger: Tool.logger)
+        var configuration = target.configuration
+        // No broker takes more: whatever lies in a queue can be looked at and replayed.
+        configuration.maximumBodySize = 512 * 1024 * 1024
+        let connection = try await AMQPConnection.connect(configuration, logger: Tool.logger)
         do {
             let result = try await body(connection)
             await connection.close()

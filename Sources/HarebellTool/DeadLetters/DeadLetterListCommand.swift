@@ -83,7 +83,7 @@ struct DeadLetterRow: Encodable {
     let reason: String
     let attempts: Int
     let replays: Int
-    let size: Int
+    let size: UInt64
     let firstFailedAt: Date?
     let failedAt: Date?
     let handler: String?
@@ -99,7 +99,7 @@ struct DeadLetterRow: Encodable {
         reason = letter.reason.rawValue
         attempts = letter.attempts
         replays = letter.replayCount
-        size = letter.body.count
+        size = letter.bodySize
         firstFailedAt = letter.firstFailedAt
         failedAt = letter.failedAt
         handler = letter.handler

@@ -11,6 +11,7 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
         discussion: """
             Only the failing service gets them: original bytes, original id, attempts starting over. Each copy is
             confirmed before its dead letter is removed; what fails again comes back as a new dead letter.
+            Each line is printed as soon as its copy is confirmed. What comes meanwhile is left alone.
             With --unrouted, events are published again, and every service gets them that subscribes by now.
 
             Examples:
@@ -30,7 +31,7 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
     @Flag(help: "Say what would be replayed, and do nothing.")
     var dryRun = false
 
-    @Argument(help: "Ids, or the beginnings of at least 6 characters.")
+    @Argument(help: "Ids, or beginnings of at least 6 characters that only one has.")
     var ids: [String] = []
 
     func validate() throws {
@@ -42,46 +43,82 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await connection.withConnection { connection in
-            var replayed = 0
-            var unroutedAgain = 0
-            var failed: [String] = []
-            var wanted = Set(ids)
-            try await services.eachQueue(on: connection) { queue in
-                if all, !dryRun, !yes {
-                    let count = try await queue.list().total
-                    guard count > 0 else { return }
-                    try Terminal.confirm(Self.question(count, queue.kind), flag: "--yes")
+            let wanted = all ? nil : try await resolve(on: connection)
+            var account = ReplayAccount(isDryRun: dryRun)
+            account.notFound = wanted?.notFound ?? []
+            do {
+                try await services.eachQueue(on: connection) { queue in
+                    guard let selection = try await selection(in: queue, wanted?.ids, &account) else { return }
+                    let bar = Terminal.isOutputTerminal ? nil : ProgressBox()
+                    defer { bar?.finish() }
+                    let result = try await queue.replay(selection, dryRun: dryRun) { letter, outcome in
+                        account.note(letter, outcome, target: Self.target(of: letter, queue.kind))
+                    } progress: { done, total in
+                        bar?.show(verb: "replay", done: done, total: total)
+                    }
+                    account.note(result, of: queue.name)
                 }
-                let bar = ProgressBox()
-                let result = try await queue.replay(all ? .all : .ids(ids), dryRun: dryRun) { done, total in
-                    bar.show(verb: "replay", done: done, total: total)
-                }
-                bar.finish()
-                replayed += result.replayed.count
-                failed += result.failed.map { "\($0.letter.id ?? "?"): \($0.error.message)" }
-                wanted.formIntersection(result.notFound)
-                for letter in result.replayed {
-                    Terminal.out(
-                        "\(SafeText.line(letter.id ?? "-"))  \(dryRun ? "would be replayed" : "replayed") to \(Self.target(of: letter, queue.kind))"
-                    )
-                }
-                unroutedAgain += result.unroutedAgain
+            } catch {
+                throw account.ended(by: error)
             }
-            for line in failed { Terminal.note("✘ \(SafeText.line(line))") }
-            for id in wanted.sorted() { Terminal.note("✘ no dead letter begins with '\(SafeText.line(id))'") }
-            let verb = dryRun ? "would be replayed" : "replayed"
-            if unroutedAgain > 0 {
-                Terminal.note(
-                    "✘ \(unroutedAgain) lie in 'unrouted' again: no service subscribes to them (see 'harebell topology verify')"
-                )
-            }
-            let mark = failed.isEmpty && wanted.isEmpty && unroutedAgain == 0 ? "✔ " : ""
-            Terminal.note("\(mark)\(replayed) \(verb), \(failed.count) failed")
-            if !failed.isEmpty || unroutedAgain > 0 || (!wanted.isEmpty && replayed > 0) {
-                throw replayed > 0 ? ExitStatus.partial : ExitStatus.failed
-            }
-            if !wanted.isEmpty { throw ExitStatus.notFound }
+            try account.end()
         }
+    }
+
+    /// What to replay of a queue, or nil if nothing: because there is nothing, or because that was the answer.
+    private func selection(
+        in queue: DeadLetterQueue, _ ids: Set<String>?, _ account: inout ReplayAccount
+    ) async throws -> DeadLetterQueue.Selection? {
+        if let ids { return ids.isEmpty ? nil : .ids(ids) }
+        if dryRun { return .all }
+        let count = try await queue.list(limit: 1).total
+        guard !yes else { return .oldest(count) }
+        guard count > 0 else { return nil }
+        do {
+            try Terminal.confirm(Self.question(count, queue.kind), flag: "--yes")
+        } catch let error as ToolError where error.exitCode == ExitStatus.cancelled {
+            account.declined.append(queue.name)
+            return nil
+        }
+        // What comes while the question stands was not asked for.
+        return .oldest(count)
+    }
+
+    /// The ids that are meant: each beginning is of one event only.
+    private func resolve(on connection: AMQPConnection) async throws -> (ids: Set<String>, notFound: [String]) {
+        var seen: Set<String> = []
+        var limits: [String] = []
+        try await services.eachQueue(on: connection) { queue in
+            let listing = try await queue.find(ids)
+            seen.formUnion(listing.letters.compactMap(\.id))
+            if listing.looked < listing.total {
+                limits.append("the first \(listing.looked) of \(listing.total) in \(queue.name)")
+            }
+        }
+        return try Self.resolve(ids, among: seen, limits: limits)
+    }
+
+    /// - Parameter limits: Where more lies than was looked at.
+    static func resolve(
+        _ beginnings: [String], among seen: Set<String>, limits: [String]
+    ) throws -> (ids: Set<String>, notFound: [String]) {
+        var resolved: Set<String> = []
+        var notFound: [String] = []
+        for beginning in beginnings {
+            let matches = seen.contains(beginning) ? [beginning] : seen.filter { $0.hasPrefix(beginning) }
+            let shown = SafeText.line(beginning, limit: 60)
+            guard matches.count < 2 else {
+                throw ToolError(
+                    "\(matches.count) dead letters have ids that begin with '\(shown)'; nothing was done.",
+                    advice: "Give more of it, or --all.", exitCode: ExitStatus.usage)
+            }
+            if matches.isEmpty {
+                let looked = limits.isEmpty ? "" : ", among \(limits.joined(separator: ", "))"
+                notFound.append("no dead letter begins with '\(shown)'\(looked)")
+            }
+            resolved.formUnion(matches)
+        }
+        return (resolved, notFound)
     }
 
     private static func question(_ count: Int, _ kind: DeadLetterQueue.Kind) -> String {

@@ -43,6 +43,7 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
     func run() async throws {
         var found: [(letter: DeadLetter, queue: DeadLetterQueue)] = []
         var position = (index: 0, total: 0)
+        var limits: [String] = []
         try await connection.withConnection { connection in
             try await services.eachQueue(on: connection) { queue in
                 let listing = try await queue.list()
@@ -50,11 +51,15 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
                     found.append((letter, queue))
                     position = (index + 1, listing.total)
                 }
+                if listing.looked < listing.total {
+                    limits.append("the first \(listing.looked) of \(listing.total) in \(queue.name)")
+                }
             }
         }
         guard let (letter, queue) = found.first else {
             throw ToolError(
-                "No dead letter has an id that begins with '\(SafeText.line(id, limit: 60))'.",
+                "No dead letter has an id that begins with '\(SafeText.line(id, limit: 60))'"
+                    + (limits.isEmpty ? "." : ", among \(limits.joined(separator: ", "))."),
                 advice: "See 'harebell dlq list'.", exitCode: ExitStatus.notFound)
         }
         guard Set(found.map(\.letter.id)).count == 1 else {
@@ -109,7 +114,7 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
         line("Host", letter.host)
         line("Origin", letter.originExchange.map { "exchange \($0)" })
         line("Replays", String(letter.replayCount))
-        line("Body", "\(letter.properties?.contentType ?? "no content type"), \(Units.size(letter.body.count))")
+        line("Body", "\(letter.properties?.contentType ?? "no content type"), \(Units.size(letter.bodySize))")
         if showsHeaders, let properties = letter.properties {
             lines.append("Headers")
             for (name, value) in properties.headers {

@@ -7,7 +7,7 @@
 /// Sizes and ages as people read them.
 enum Units {
     /// `412 B`, `3.1 KiB`, `64 MiB`.
-    static func size(_ bytes: Int) -> String {
+    static func size(_ bytes: some BinaryInteger) -> String {
         var value = Double(bytes)
         for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
             if value < 1024 || unit == "TiB" {

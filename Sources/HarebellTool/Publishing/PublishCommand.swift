@@ -1,3 +1,4 @@
+import AMQP
 import ArgumentParser
 import Harebell
 import HarebellOperations
@@ -51,7 +52,9 @@ struct PublishCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...10_000_000).contains(count) else { throw ValidationError("--count is between 1 and 10000000.") }
-        if let rate, !(rate > 0) { throw ValidationError("--rate is above 0.") }
+        if let rate, !(rate > 0 && rate <= 1_000_000) {
+            throw ValidationError("--rate is above 0 and at most 1000000.")
+        }
         if id != nil, count > 1 { throw ValidationError("--id is for a single event.") }
     }
 
@@ -72,7 +75,14 @@ struct PublishCommand: AsyncParsableCommand {
             while sent < count {
                 let size = Swift.min(count - sent, rate.map { Swift.max(1, Int($0 / 10)) } ?? 500)
                 let envelopes = (0..<size).map { _ in template.envelope(id: id, correlationID: correlationID) }
-                let outcomes = try await publication.publish(envelopes)
+                let outcomes: [EventPublication.Outcome]
+                do {
+                    outcomes = try await publication.publish(envelopes)
+                } catch {
+                    if count > 1 { Terminal.note("\(sent - returned) confirmed before this:") }
+                    if count == 1, let hint = Self.hint(error, envelopes[0].id) { Terminal.note(hint) }
+                    throw error
+                }
                 for (envelope, outcome) in zip(envelopes, outcomes) {
                     switch outcome {
                     case .confirmed: break
@@ -96,6 +106,14 @@ struct PublishCommand: AsyncParsableCommand {
                 "\(count - returned) confirmed, of these \(unsubscribed) without a subscriber; \(returned) returned")
         }
         if returned > 0 { throw returned == count ? ExitStatus.failed : ExitStatus.partial }
+    }
+
+    /// What to know when nobody can tell whether the event was stored.
+    static func hint(_ error: any Error, _ id: EventID) -> String? {
+        guard let error = error as? AMQPError, [.timedOut, .connectionClosed, .cancelled].contains(error.code) else {
+            return nil
+        }
+        return "It may have been published all the same. To try again as the same event: --id \(id)"
     }
 
     static func words(_ outcome: EventPublication.Outcome) -> String {

@@ -82,7 +82,7 @@ struct TopologyApplyCommand: AsyncParsableCommand {
             // Field by field, where the management API can be asked.
             if let observed = try await management?.observedTopology() {
                 for difference in topology.differences(from: observed) where difference.kind != .extra {
-                    Terminal.note(difference.description)
+                    Terminal.note(SafeText.line(difference.description, limit: 1_000))
                 }
             }
             throw error

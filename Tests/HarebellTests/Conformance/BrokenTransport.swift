@@ -102,6 +102,8 @@ struct BrokenEndpoint: TransportEndpoint {
         unsettled.update { $0.removeValue(forKey: delivery.receipt) } != nil
     }
 
+    func isCurrent(_ delivery: TransportDelivery) -> Bool { true }
+
     func acknowledge(_ delivery: TransportDelivery) {
         let delivery = current(delivery)
         let isHeld = isHeld(delivery)

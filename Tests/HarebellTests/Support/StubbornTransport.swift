@@ -18,6 +18,7 @@ struct StubbornEndpoint: TransportEndpoint {
     private let stream = AsyncStream<TransportDelivery>.makeStream()
     var deliveries: AsyncStream<TransportDelivery> { stream.stream }
 
+    func isCurrent(_ delivery: TransportDelivery) -> Bool { true }
     func acknowledge(_ delivery: TransportDelivery) {}
     func release(_ delivery: TransportDelivery) {}
     func retry(_ delivery: TransportDelivery, after delay: Duration, record: FailureRecord) async throws {}

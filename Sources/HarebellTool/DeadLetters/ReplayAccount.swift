@@ -1,0 +1,74 @@
+import AMQP
+import ArgumentParser
+import HarebellOperations
+import HarebellRabbitMQ
+
+/// What a replay has done so far, over all queues: told letter by letter, and in the end or when it breaks off.
+struct ReplayAccount {
+    let isDryRun: Bool
+    /// What was asked for by id and is not there, in words.
+    var notFound: [String] = []
+    /// The queues that the operator wants left alone.
+    var declined: [String] = []
+    private(set) var replayed = 0
+    private(set) var failed = 0
+    private var unroutedAgain = 0
+
+    init(isDryRun: Bool) {
+        self.isDryRun = isDryRun
+    }
+
+    /// Tells what became of one.
+    mutating func note(_ letter: DeadLetter, _ outcome: DeadLetterQueue.ReplayOutcome, target: String) {
+        let id = SafeText.line(letter.id ?? "-")
+        switch outcome {
+        case .replayed:
+            replayed += 1
+            Terminal.out("\(id)  \(verb) to \(target)")
+        case .failed(let error):
+            failed += 1
+            let reason = (error as? AMQPError)?.message ?? "\(error)"
+            Terminal.note("✘ \(id): \(SafeText.line(reason))")
+        }
+    }
+
+    /// Adds what is known at the end of a queue.
+    mutating func note(_ result: DeadLetterQueue.ReplayResult, of queue: String) {
+        unroutedAgain += result.unroutedAgain
+        if isDryRun, result.looked < result.total {
+            Terminal.note("\(queue): only the first \(result.looked) of \(result.total) were looked at")
+        }
+    }
+
+    /// The last lines, and the exit code when not all went well.
+    func end() throws {
+        for line in notFound { Terminal.note("✘ \(line)") }
+        for queue in declined { Terminal.note("\(queue) was left alone") }
+        if unroutedAgain > 0 {
+            Terminal.note(
+                "✘ \(unroutedAgain) lie in 'unrouted' again: no service subscribes to them (see 'harebell topology verify')"
+            )
+        }
+        let isWell = failed == 0 && notFound.isEmpty && unroutedAgain == 0
+        if isWell, replayed == 0, !declined.isEmpty {
+            throw ToolError("Nothing was done.", exitCode: ExitStatus.cancelled)
+        }
+        Terminal.note("\(isWell ? "✔ " : "")\(summary)")
+        if failed > 0 || unroutedAgain > 0 || (!notFound.isEmpty && replayed > 0) {
+            throw replayed > 0 ? ExitStatus.partial : ExitStatus.failed
+        }
+        if !notFound.isEmpty { throw ExitStatus.notFound }
+    }
+
+    /// What to end with when an error breaks off what had begun.
+    func ended(by error: any Error) -> any Error {
+        guard replayed + failed > 0, !isDryRun else { return error }
+        Terminal.note("\(summary), before this:")
+        guard replayed > 0, let failure = ToolFailure(error) else { return error }
+        Terminal.note(failure.text)
+        return ExitStatus.partial
+    }
+
+    private var verb: String { isDryRun ? "would be replayed" : "replayed" }
+    private var summary: String { "\(replayed) \(verb), \(failed) failed" }
+}
