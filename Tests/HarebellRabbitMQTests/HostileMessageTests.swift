@@ -47,6 +47,43 @@ import Testing
         }
     }
 
+    @Test func `a publisher's own delivery count makes no suspect of its message`() async throws {
+        try await withVirtualHost { url in
+            let seen = Seen()
+            try await withSystem(url) { system in
+                system.worker("email") { Subscription(to: Paid.self) { event, context in seen.add(event, context) } }
+            } body: { system in
+                var forged = BasicProperties()
+                forged.type = "test.paid"
+                forged.messageID = "forged"
+                forged.headers["x-delivery-count"] = .int64(1_000_000)
+                try await system.send(forged, Array(#"{"loan":"l","number":1}"#.utf8), to: "test.paid")
+                // A suspect with such a count would wait for half a minute.
+                try await eventually { seen.count == 1 }
+            }
+        }
+    }
+
+    @Test func `an early copy that cannot be read whole is left to the broker, which keeps its bytes`() async throws {
+        try await withVirtualHost { url in
+            try await withSystem(url, maximumBodySize: 1_024) { system in
+                system.worker("email") { Subscription(to: Paid.self) { _, _ in } }
+            } body: { system in
+                var early = BasicProperties()
+                early.type = "test.paid"
+                early.messageID = "large"
+                early.headers["harebell-not-before"] = .int64(Int64(Date().timeIntervalSince1970 * 1_000) + 3_600_000)
+                let body = [UInt8](repeating: 32, count: 4_096)
+                try await system.withChannel(confirms: true) { channel in
+                    try await channel.publish(
+                        OutgoingMessage(exchange: "email", routingKey: "due", properties: early, body: body))
+                }
+                let letter = try await system.read(queue: "email.dead", count: 1)[0]
+                #expect(letter.body == body)
+            }
+        }
+    }
+
     @Test func `tables nested 18 000 deep are dead-lettered and the connection stays up`() async throws {
         try await withVirtualHost { url in
             let seen = Seen()

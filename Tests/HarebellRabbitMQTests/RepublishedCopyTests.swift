@@ -51,6 +51,16 @@ import Testing
         #expect(copy.headers["harebell-headers-dropped"] != nil)
     }
 
+    @Test func `foreign headers that fill the budget push none of ours out`() {
+        var original = BasicProperties()
+        for index in 0..<20 { original.headers["h\(index)"] = .string(String(repeating: "a", count: 8_000)) }
+        original.headers["harebell-attempt"] = .int64(4)
+        original.headers["harebell-not-before"] = .int64(1_800_000_000_000)
+        let copy = RepublishedCopy.properties(of: original, changes: [])
+        #expect(copy.headers["harebell-attempt"] == .int64(4))
+        #expect(copy.headers["harebell-not-before"] == .int64(1_800_000_000_000))
+    }
+
     @Test func `properties that cannot be decoded give a copy that says so`() {
         let copy = RepublishedCopy.properties(of: nil, changes: [("harebell-reason", "poison")])
         #expect(copy.headers["harebell-headers-dropped"] == "*")

@@ -89,15 +89,17 @@ final class TestSystem: Sendable {
     private let gracePeriod: Duration
 
     init(
-        url: String, prefetch: Int, gracePeriod: Duration, options: TopologyOptions = TestSystem.options
+        url: String, prefetch: Int, gracePeriod: Duration, options: TopologyOptions = TestSystem.options,
+        maximumBodySize: Int? = nil
     ) throws {
+        var configuration = try AMQPConfiguration(uri: url)
+        if let maximumBodySize { configuration.maximumBodySize = maximumBodySize }
         self.gracePeriod = gracePeriod
         self.url = url
         self.prefetch = prefetch
         // Tests kill the broker: how soon it is back is the machine's affair, not the product's.
         transport = RabbitMQTransport(
-            configuration: try AMQPConfiguration(uri: url), topology: options,
-            publishDeadline: .seconds(120), logger: quietLogger)
+            configuration: configuration, topology: options, publishDeadline: .seconds(120), logger: quietLogger)
     }
 
     @discardableResult
@@ -263,10 +265,11 @@ final class TestSystem: Sendable {
 /// Builds a system, runs it, and stops it when the body is done.
 func withSystem(
     _ url: String, prefetch: Int = 20, gracePeriod: Duration = .seconds(5), waits: Bool = true,
-    options: TopologyOptions = TestSystem.options, _ build: (TestSystem) -> Void,
+    options: TopologyOptions = TestSystem.options, maximumBodySize: Int? = nil, _ build: (TestSystem) -> Void,
     body: @Sendable (TestSystem) async throws -> Void
 ) async throws {
-    let system = try TestSystem(url: url, prefetch: prefetch, gracePeriod: gracePeriod, options: options)
+    let system = try TestSystem(
+        url: url, prefetch: prefetch, gracePeriod: gracePeriod, options: options, maximumBodySize: maximumBodySize)
     build(system)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await system.run() }

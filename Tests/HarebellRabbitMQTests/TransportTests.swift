@@ -25,6 +25,22 @@ import Testing
         }
     }
 
+    @Test func `a publish waits no longer than its deadline for a broker that was never there`() async throws {
+        let transport = RabbitMQTransport(
+            configuration: try AMQPConfiguration(uri: "amqp://127.0.0.1:1"), publishDeadline: .seconds(1),
+            logger: quietLogger)
+        await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await transport.run() }
+            defer { tasks.cancelAll() }
+            let start = ContinuousClock.now
+            let error = await #expect(throws: AMQPError.self) {
+                try await Publisher(service: "payout", transport: transport).publish(Paid(loan: "l1", number: 1))
+            }
+            #expect(error?.code == .timedOut)
+            #expect(ContinuousClock.now - start < .seconds(10))
+        }
+    }
+
     @Test func `an event without a subscriber is kept in unrouted`() async throws {
         try await withVirtualHost { host, url in
             try await withSystem(url) { _ in

@@ -149,4 +149,24 @@ import Testing
     func `errors of the broker have the documented exit codes`(code: AMQPError.Code, reply: UInt16?, exit: Int32) {
         #expect(ExitStatus.of(AMQPError(code, "x", replyCode: reply)).rawValue == exit)
     }
+
+    @Test func `a beginning of an id is of one dead letter, or nothing is replayed`() throws {
+        let seen: Set<String> = ["01a207708706aa", "01a207708706bb", "01a207709999", "order1", "order12"]
+        func resolve(_ ids: [String], limits: [String] = []) throws -> (ids: Set<String>, notFound: [String]) {
+            try DeadLetterReplayCommand.resolve(ids, among: seen, limits: limits)
+        }
+        #expect(try resolve(["01a207708706a"]).ids == ["01a207708706aa"])
+        #expect(try resolve(["01a207709", "order12"]).ids == ["01a207709999", "order12"])
+        // The whole id of one is the beginning of another.
+        #expect(try resolve(["order1"]).ids == ["order1"])
+        let error = #expect(throws: ToolError.self) { try resolve(["01a207709", "01a2077087"]) }
+        #expect(error?.exitCode == ExitStatus.usage)
+        #expect(error?.what == "2 dead letters have ids that begin with '01a2077087'; nothing was done.")
+        let missing = try resolve(["ffffffff"], limits: ["the first 1000 of 5000 in email.dead"])
+        #expect(missing.ids.isEmpty)
+        #expect(
+            missing.notFound == [
+                "no dead letter begins with 'ffffffff', among the first 1000 of 5000 in email.dead"
+            ])
+    }
 }

@@ -100,6 +100,45 @@ import Testing
         }
     }
 
+    @Test func `no more are replayed than were asked for, the oldest first, and each is told`() async throws {
+        try await withDeadLetters { _, queue, _ in
+            var told: [String?] = []
+            let result = try await queue.replay(.oldest(2)) { letter, _ in told.append(letter.id) }
+            #expect(told == ["m0", "m1"])
+            #expect(result.looked == 2 && result.total == 5)
+            #expect(try await queue.list().letters.map(\.id) == ["m2", "m3", "m4"])
+        }
+    }
+
+    @Test func `a body that is larger than the connection takes is never replayed without its bytes`() async throws {
+        try await withVirtualHost { url in
+            var configuration = try AMQPConfiguration(uri: url)
+            let whole = try await AMQPConnection.connect(configuration, logger: quietLogger)
+            try await Topology.service("partner", subscribes: ["loan.created"]).apply(on: whole, logger: quietLogger)
+            let channel = try await whole.openChannel(confirms: true)
+            var properties = BasicProperties()
+            properties.messageID = "large"
+            let body = [UInt8](repeating: 7, count: 4_096)
+            try await channel.publish(
+                OutgoingMessage(exchange: "partner", routingKey: "dead", properties: properties, body: body))
+
+            configuration.maximumBodySize = 1_024
+            let narrow = try await AMQPConnection.connect(configuration, logger: quietLogger)
+            let queue = DeadLetterQueue(service: "partner", connection: narrow)
+            let listed = try #require(try await queue.list().letters.first)
+            #expect(listed.isTruncated && listed.bodySize == 4_096)
+            let result = try await queue.replay(.all)
+            #expect(result.replayed.isEmpty)
+            #expect(result.failed.map { $0.error as? OperationError } == [.bodyTooLarge(4_096)])
+            await narrow.close()
+
+            let all = DeadLetterQueue(service: "partner", connection: whole)
+            #expect(try await all.replay(.all).replayed.map(\.id) == ["large"])
+            #expect(try #require(try await channel.get("partner.due")).body == body)
+            await whole.close()
+        }
+    }
+
     @Test func `a copy that cannot be stored stays a dead letter`() async throws {
         try await withDeadLetters { _, queue, channel in
             try await channel.unbindQueue("partner.due", from: "partner", routingKey: "due")
