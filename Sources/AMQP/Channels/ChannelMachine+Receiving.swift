@@ -37,6 +37,7 @@ extension ChannelMachine {
         case .reply(let reply, let kind): try answer(reply, kind, &out)
         case .channelClose(let payload):
             out.send(.channelCloseOK, channel: number)
+            content.cutShort()
             // When both closes cross, the broker still answers ours, and the number is free only then.
             guard !isClosing else { return .stays }
             return .gone(AMQPError(.channelClosed, closedWith: payload))

@@ -45,6 +45,11 @@ struct ContentAssembly: Sendable {
         if case .idle = state { true } else { false }
     }
 
+    /// Forgets the message whose frames will not come any more.
+    mutating func cutShort() {
+        (state, content, remaining, isDropping) = (.idle, nil, 0, false)
+    }
+
     private func violation(_ what: String, _ code: UInt16) -> AMQPError {
         AMQPError(.protocolViolation, "the broker sent \(what) on channel \(channel)", replyCode: code)
     }

@@ -76,6 +76,17 @@ import Testing
         #expect(test.openChannel().number == 1)
     }
 
+    @Test func `closes that cross in the middle of a message end the channel and not the connection`() {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        test.receive(BrokerBytes.deliverMethod(1, tag: "x", 1))
+        test.perform { $0.closeChannel(id, nil) }
+        test.receive(BrokerBytes.close(404, "crossing", on: 1))
+        test.receive(BrokerBytes.channelCloseOK(1))
+        #expect(test.sent().map(\.method) == [[20, 40], [20, 41]])
+        #expect(test.openChannel().number == 1)
+    }
+
     @Test func `no channel above the negotiated maximum`() {
         var test = MachineUnderTest.open { $0.channelMax = 2 }
         _ = test.openChannel()

@@ -56,6 +56,54 @@ import Testing
         #expect(log.outcomes == [1: [.nacked], 2: [.nacked], 3: [.nacked]])
     }
 
+    @Test func `one that is never confirmed does not keep those behind it`() {
+        let log = Log()
+        log.publish(1..<2, route: 7)
+        var most = 0
+        for number in 2...50_000 {
+            log.publish(number..<number + 1)
+            log.confirm(UInt64(number))
+            most = max(most, log.tracker.kept)
+        }
+        #expect(most <= 4_097)
+        #expect(log.tracker.unconfirmed == 1)
+        #expect(log.markReturned(ReturnKey(route: 7, content: 1), code: 312, text: "NO_ROUTE"))
+        log.confirm(1)
+        log.confirm(1)
+        #expect(log.outcomes[1] == [.returned(code: 312, text: "NO_ROUTE")])
+        #expect(log.tracker.unconfirmed == 0)
+        #expect(log.outcomes.count == 50_000 && log.outcomes.values.allSatisfy { $0.count == 1 })
+    }
+
+    @Test func `those that are late are resolved once each, whatever comes in whatever order`() {
+        var generator = SplitMix(state: 11)
+        for _ in 0..<5 {
+            let log = Log()
+            var late: [Int] = []
+            for number in 1...20_000 {
+                log.publish(number..<number + 1)
+                if Int.random(in: 0..<500, using: &generator) == 0 {
+                    late.append(number)
+                } else {
+                    log.confirm(UInt64(number))
+                }
+            }
+            #expect(log.tracker.kept <= 4_097 + late.count)
+            let given = Set(late.shuffled(using: &generator).prefix(late.count / 4))
+            let abandoned = log.tracker.abandon { waiter, _ in given.contains(waiter) }
+            #expect(Set(abandoned) == given)
+            let half = late[late.count / 2]
+            for number in late.filter({ $0 > half }).shuffled(using: &generator) { log.confirm(UInt64(number)) }
+            log.confirm(UInt64(half), multiple: true, isAck: false)
+            #expect(log.tracker.unconfirmed == 0)
+            for number in late {
+                let wanted: [PublishOutcome]? = given.contains(number) ? nil : [number > half ? .confirmed : .nacked]
+                #expect(log.outcomes[number] == wanted)
+            }
+            #expect(log.outcomes.values.allSatisfy { $0.count == 1 })
+        }
+    }
+
     @Test func `a tag that was never sent is refused`() {
         let log = Log()
         log.publish(1..<3)

@@ -73,6 +73,15 @@ import Testing
         #expect(window.acknowledge(6))
     }
 
+    @Test func `tags that are left out take bounded memory behind one that is held`() {
+        var window = SettlementWindow()
+        let isFirst = window.deliver(1)
+        let isWithin = window.deliver(65_538)
+        let isBeyond = window.deliver(65_540)
+        let isNext = window.deliver(65_539)
+        #expect(isFirst && isWithin && !isBeyond && isNext)
+    }
+
     @Test func `in any order, every delivery is said exactly once and never too early`() {
         var generator = SplitMix(state: 3)
         for _ in 0..<200 {
