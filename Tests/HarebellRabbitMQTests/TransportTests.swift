@@ -2,6 +2,7 @@ import AMQP
 import FoundationEssentials
 import Harebell
 import HarebellRabbitMQ
+import ServiceLifecycle
 import Synchronization
 import TestSupport
 import Testing
@@ -38,6 +39,27 @@ import Testing
             }
             #expect(error?.code == .timedOut)
             #expect(ContinuousClock.now - start < .seconds(10))
+        }
+    }
+
+    @Test(arguments: ["email", "email.due"])
+    func `a queue that is missing fails the start where nothing is declared`(missing: String) async throws {
+        try await withVirtualHost { url in
+            let configuration = try AMQPConfiguration(uri: url)
+            let connection = try await AMQPConnection.connect(configuration, logger: quietLogger)
+            try await Topology.service("email", subscribes: [Paid.eventType], options: TestSystem.options)
+                .apply(on: connection, logger: quietLogger)
+            _ = try await connection.openChannel().deleteQueue(missing)
+            await connection.close()
+            let transport = RabbitMQTransport(
+                configuration: configuration,
+                topology: TopologyOptions(declares: false, rungs: RetryRungs(TestSystem.rungs)), logger: quietLogger)
+            let worker = Worker(service: "email", transport: transport, logger: quietLogger) {
+                Subscription(to: Paid.self) { _, _ in }
+            }
+            let group = ServiceGroup(configuration: .init(services: [transport, worker], logger: quietLogger))
+            let error = await #expect(throws: HarebellError.self) { try await group.run() }
+            #expect(error?.code == .endpointEnded)
         }
     }
 

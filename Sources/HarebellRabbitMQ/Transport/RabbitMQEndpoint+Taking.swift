@@ -23,7 +23,7 @@ extension RabbitMQEndpoint {
     /// How long an empty queue is left alone when a single message is wanted.
     private var pollInterval: Duration { .milliseconds(250) }
 
-    /// Takes messages until ``RabbitMQEndpoint/stop()``, or until the broker refuses both consumers for good.
+    /// Takes messages until ``RabbitMQEndpoint/stop()``, or until the broker refuses to let us begin.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.handBacks.run() }
@@ -33,6 +33,8 @@ extension RabbitMQEndpoint {
     }
 
     private func takeAsOrdered() async {
+        var hasConsumed = false
+        var pause: Duration = .seconds(1)
         while let order = nextOrder() {
             // Or what was handed back would come behind what follows it.
             await handBacks.settled()
@@ -44,8 +46,16 @@ extension RabbitMQEndpoint {
                 await changed(order)
             case .many(let prefetch):
                 switch await takeMany(prefetch: UInt16(clamping: max(1, prefetch)), order) {
-                case .changed: continue
+                case .changed:
+                    hasConsumed = true
+                case .refused:
+                    // What was there before may come again: a queue that is made anew, an authority that was away.
+                    guard hasConsumed else { return end() }
+                    let wait = pause
+                    pause = min(pause * 2, .seconds(30))
+                    await unlessChanged(order) { try? await Task.sleep(for: wait) }
                 case .suspect:
+                    (hasConsumed, pause) = (true, .seconds(1))
                     await handBacks.settled()
                     await unlessChanged(order) { await self.examineAll() }
                 case .ended: return end()
@@ -178,7 +188,7 @@ extension RabbitMQEndpoint {
 
     // MARK: Many at a time
 
-    private enum End { case changed, suspect, ended }
+    private enum End { case changed, suspect, refused, ended }
 
     /// Consumes both queues, and says why that ended.
     private func takeMany(prefetch: UInt16, _ order: Order) async -> End {
@@ -188,6 +198,7 @@ extension RabbitMQEndpoint {
             state.sources = sources
             state.mostPrefetch = max(state.mostPrefetch, Int(prefetch))
             state.hasSuspect = false
+            state.isRefused = false
             return true
         }
         guard isWanted else { return .changed }
@@ -197,7 +208,7 @@ extension RabbitMQEndpoint {
         return state.change { state in
             state.sources = []
             if state.isStopping || state.order.number != order.number { return .changed }
-            return state.hasSuspect ? .suspect : .ended
+            return state.hasSuspect ? .suspect : state.isRefused ? .refused : .ended
         }
     }
 
@@ -232,6 +243,11 @@ extension RabbitMQEndpoint {
             } catch {
                 transport.logger.error(
                     "the consumer of a queue ended", metadata: ["queue": "\(source.queue)", "error": "\(error)"])
+                // One queue alone is not the service: neither goes on without the other.
+                for source in state.change({ state in
+                    state.isRefused = true
+                    return state.sources
+                }) { await source.cancel() }
             }
             // Held copies are not ours any more once the consumer is cancelled: the broker keeps them for the next consumer.
             timers.cancelAll()

@@ -36,6 +36,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
         var sources: [RecoveringDeliveries] = []
         /// Whether one of them has brought a suspect.
         var hasSuspect = false
+        /// Whether the broker has refused one of them.
+        var isRefused = false
         /// The largest prefetch so far.
         var mostPrefetch = 0
         /// Over which the last delivery to a consumer of each queue came; kept open by this until the end.
