@@ -26,8 +26,9 @@ extension Shift {
 }
 
 extension Shift {
-    /// Gives up a delivery whose channel was gone before it began: the message comes again, and were it handled now, its key
-    /// would be handled twice, the second time from the beginning. Always `false`: its handler was not called.
+    /// Gives up a delivery whose channel was gone before it began; always `false`, for its handler was not called.
+    ///
+    /// The message comes again: were this handled too, its key would be handled twice, the second time from the beginning.
     func forget(_ arrival: Arrival) -> Bool {
         if ledger.settle(arrival.number) { handBack { [arrival.delivery] } }
         return false

@@ -4,12 +4,13 @@ public import HarebellRabbitMQ
 extension Finding {
     /// What is missing between the exchanges and the queues that services have, whoever they are.
     ///
-    /// Which events a service subscribes to, only its worker and `harebell topology verify` know. Nothing is lost because
-    /// of what is found here: every message is confirmed by a queue or refused.
+    /// Which events a service subscribes to, only its worker and `harebell topology verify` know. But for a missing work
+    /// queue nothing is lost because of what is found here: every message is confirmed by a queue or refused.
     public static func missingRoutes(in observed: ObservedTopology) -> [Finding] {
         var found: [Finding] = []
         let queues = observed.queues.keys.sorted()
-        for service in ServiceQueues.all(among: queues) {
+        let services = ServiceQueues.all(among: queues).filter { $0.parts(in: observed) > 1 }
+        for service in services {
             let advice =
                 "restart a worker of '\(service.service)', which makes it again, or "
                 + "'harebell topology apply --service \(service.service)'"
@@ -22,6 +23,16 @@ extension Finding {
                             + "the first failure makes the service stand still",
                         advice: advice))
                 continue
+            }
+            for queue in [service.work, service.due, service.dead] where observed.queues[queue] == nil {
+                found.append(
+                    Finding(
+                        severity: queue == service.work ? .failed : .warning, subject: queue,
+                        problem: "the queue is missing: "
+                            + (queue == service.work
+                                ? "events pass the service by, without a trace where others get them"
+                                : consequence(of: queue, in: service)),
+                        advice: advice))
             }
             for queue in queues {
                 guard let key = service.key(of: queue),
@@ -44,6 +55,13 @@ extension Finding {
             }
         }
         let unrouted = Topology.unroutedName
+        if observed.exchanges[unrouted] == nil, !services.isEmpty {
+            found.append(
+                Finding(
+                    severity: .warning, subject: unrouted,
+                    problem: "the exchange is missing: an event that nobody subscribes to is refused",
+                    advice: "'harebell topology apply' makes it again"))
+        }
         if observed.exchanges[unrouted] != nil,
             !observed.bindings.contains(.init(exchange: unrouted, queue: unrouted))
         {

@@ -81,7 +81,8 @@ struct DoctorCommand: AsyncParsableCommand {
     static func summary(_ findings: [Finding], queues: Int) -> String {
         let failed = findings.count { $0.severity == .failed }
         guard !findings.isEmpty else {
-            return "✔ no alarm, every queue has a leader and no limit, nothing is missing, no event is unrouted "
+            return
+                "✔ no alarm, every queue has a leader and no limit, nothing is missing, no event is known to be unrouted "
                 + "(\(queues) queues)"
         }
         let warnings = findings.count - failed

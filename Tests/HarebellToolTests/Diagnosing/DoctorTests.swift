@@ -105,6 +105,20 @@ import Testing
         #expect(Finding.missingRoutes(in: broker).map(\.problem).first?.contains("exchange is missing") == true)
     }
 
+    @Test func `a service's queue that is gone is named, also its dead-letter queue`() {
+        var broker = ObservedTopology(exactly: Topology.service("email", subscribes: ["loan.paid-out"]))
+        broker.queues["email"] = nil
+        broker.queues["email.dead"] = nil
+        let found = Finding.missingRoutes(in: broker)
+        #expect(found.map(\.subject) == ["email", "email.dead"])
+        #expect(found.map(\.severity) == [.failed, .warning])
+        broker.exchanges["unrouted"] = nil
+        #expect(Finding.missingRoutes(in: broker).contains { $0.subject == "unrouted" })
+        // A queue of somebody else's that is called alike.
+        let others = ObservedTopology(queues: ["orders.dead": .init(type: "classic", isDurable: true, arguments: [:])])
+        #expect(Finding.missingRoutes(in: others).isEmpty)
+    }
+
     @Test func `a queue without a leader is named, if it is a service's`() throws {
         func status(_ name: String, state: String) throws -> QueueStatus {
             let text =
