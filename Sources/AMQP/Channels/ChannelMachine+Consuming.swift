@@ -60,9 +60,18 @@ extension ChannelMachine {
         withInbox.removeAll(keepingCapacity: true)
     }
 
+    /// The consumer has begun: what came before is handed over.
+    mutating func begun(_ tag: String, _ out: inout Output) {
+        guard let index = consumerIndex(tag) else { return }
+        consumers[index].hasBegun = true
+        flushInbox(tag, &out)
+    }
+
     @discardableResult
-    private mutating func flushInbox(_ tag: String, _ out: inout Output) -> Int {
-        guard let index = consumerIndex(tag), !consumers[index].inbox.isEmpty else { return 0 }
+    mutating func flushInbox(_ tag: String, _ out: inout Output) -> Int {
+        guard let index = consumerIndex(tag), consumers[index].hasBegun, !consumers[index].inbox.isEmpty else {
+            return 0
+        }
         let inbox = consumers[index].inbox
         consumers[index].inbox = []
         // About as many are to come with the next read.
@@ -79,7 +88,10 @@ extension ChannelMachine {
     mutating func finishConsumer(_ tag: String, _ error: AMQPError?, _ out: inout Output) {
         flushInbox(tag, &out)
         guard let index = consumerIndex(tag) else { return }
-        if let queue = consumers.remove(at: index).queue { out.effects.append(.finish(queue, error)) }
+        let consumer = consumers.remove(at: index)
+        // Of one that never began, nobody will hear of what came.
+        for message in consumer.inbox { release(message.info.deliveryTag, &out) }
+        if let queue = consumer.queue { out.effects.append(.finish(queue, error)) }
     }
 
     // MARK: Settling

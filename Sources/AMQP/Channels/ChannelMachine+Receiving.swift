@@ -110,6 +110,7 @@ extension ChannelMachine {
         if let tag, kind == .basicCancelOK {
             finishConsumer(tag, consumerIndex(tag).flatMap { consumers[$0].end }, &out)
         }
+        if let tag, kind == .basicConsumeOK { begun(tag, &out) }
         switch call.listener {
         case .waiting(let waiter): out.effects.append(.reply(waiter, .success(reply)))
         case .abandoned: if let tag, kind == .basicConsumeOK { cancelUnwanted(tag, &out) }

@@ -40,6 +40,8 @@ struct ChannelMachine: Sendable {
         var queue: DeliveryQueue?
         /// What its deliveries end with when it was stopped because the channel is about to be closed.
         var end: AMQPError?
+        /// Whether the broker has answered: deliveries may come before, and are kept until somebody is sure to want them.
+        var hasBegun = false
         var inbox: [ReceivedMessage] = []
     }
 
@@ -113,7 +115,18 @@ struct ChannelMachine: Sendable {
                 isUnwanted = true
             case .basicConsumeOK:
                 // It is cancelled when it has begun.
-                if let place = calls[index].consumerTag.flatMap({ consumerIndex($0) }) { consumers[place].queue = nil }
+                guard let place = calls[index].consumerTag.flatMap({ consumerIndex($0) }) else { break }
+                consumers[place].queue = nil
+                let early = consumers[place].inbox
+                consumers[place].inbox = []
+                for message in early { release(message.info.deliveryTag, &out) }
+            case .basicCancelOK:
+                // Whoever reads its deliveries is told the end now: the broker may be silent for as long as it likes.
+                guard let tag = calls[index].consumerTag, let place = consumerIndex(tag) else { break }
+                flushInbox(tag, &out)
+                if let queue = consumers[place].queue.take() {
+                    out.effects.append(.finish(queue, consumers[place].end))
+                }
             default: break
             }
         }

@@ -103,6 +103,9 @@ final class RecoveringPublisher: Sendable {
                 case .channelClosed, .connectionClosed, .closed, .protocolViolation:
                     // Unknown whether it was stored: again on the next channel.
                     break
+                case .timedOut, .cancelled:
+                    guard let (entry, _) = state.messages.giveUp(publish.id) else { continue }
+                    resolved.append((entry.continuation, publish.error))
                 default:
                     guard let (entry, _) = state.messages.resolve(publish.id) else { continue }
                     resolved.append((entry.continuation, publish.error))
@@ -122,7 +125,7 @@ final class RecoveringPublisher: Sendable {
         var channel: AMQPChannel?
         var due: [Alarm] = []
         change { state in
-            resolved = state.messages.resolve(id)
+            resolved = state.messages.giveUp(id)
             channel = resolved?.isSent == true ? state.sender?.channel : nil
             due = state.dueAlarms()
             return resolved == nil ? [] : send(&state)

@@ -29,6 +29,9 @@ struct Republishing: Sendable {
     /// While one of these is unresolved, entries are sent one at a time.
     private var suspects: Set<UInt64> = []
     private(set) var isReady = false
+    /// Whether something that was sent on the present channel was given up before the broker said anything of it: it may
+    /// be to blame for the channel's end, and is not among the entries.
+    private var hasGivenUp = false
 
     var isEmpty: Bool { entries.isEmpty }
 
@@ -72,26 +75,36 @@ struct Republishing: Sendable {
         return (index == entries.startIndex ? entries.removeFirst() : entries.remove(at: index), isSent)
     }
 
+    /// Takes an entry out that nobody waits for any more; of one that was sent, what becomes of it is unknown.
+    mutating func giveUp(_ id: UInt64) -> (entry: Entry, isSent: Bool)? {
+        let resolved = resolve(id)
+        if resolved?.isSent == true { hasGivenUp = true }
+        return resolved
+    }
+
     /// The channel ended; returns the entries that are to blame for its error.
     mutating func channelEnded(_ error: AMQPError?) -> [Entry] {
         isReady = false
         let sent = Array(entries.prefix(sentCount))
-        sentCount = 0
+        let isComplete = !hasGivenUp
+        (sentCount, hasGivenUp) = (0, false)
         guard let error, error.code == .channelClosed, !sent.isEmpty else { return [] }
         // With the word before it: a virtual host may have the name of an exchange.
         let named = sent.filter { entry in
             let name = entry.message.exchange.isEmpty ? "amq.default" : entry.message.exchange
-            return error.message.contains("exchange '\(name)'")
+            guard error.message.contains("exchange '\(name)'") else { return false }
+            // "access to topic 'k' in exchange 'e' … refused" is about that routing key alone.
+            return !error.message.contains("topic '") || error.message.contains("topic '\(entry.message.routingKey)'")
         }
         if !named.isEmpty { return named.compactMap { resolve($0.id)?.entry } }
-        if sent.count == 1 { return sent.compactMap { resolve($0.id)?.entry } }
+        if sent.count == 1, isComplete { return sent.compactMap { resolve($0.id)?.entry } }
         suspects.formUnion(sent.map(\.id))
         return []
     }
 
     /// Takes the entries out whose deadline has passed.
     mutating func expire(now: NIODeadline) -> [Entry] {
-        entries.filter { $0.deadline <= now }.compactMap { resolve($0.id)?.entry }
+        entries.filter { $0.deadline <= now }.compactMap { giveUp($0.id)?.entry }
     }
 
     var earliestDeadline: NIODeadline? { entries.lazy.map(\.deadline).min() }

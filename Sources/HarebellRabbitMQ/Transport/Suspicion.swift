@@ -1,7 +1,7 @@
 /// Which messages are suspected of killing the process that handles them.
 ///
 /// A broker that is left with a delivery delivers it again and counts: `x-delivery-count`. It counts for all that the
-/// process had in hand, the killer and its neighbours alike, and RabbitMQ 3 also what is handed back at a shutdown; so a
+/// process had in hand, the killer and its neighbours alike, and up to RabbitMQ 4.2 also what is handed back; so a
 /// high count is a suspicion and no more. A suspect is handled alone: if it kills again it raises nobody else's count,
 /// and if it does not it was a neighbour.
 package struct Suspicion: Sendable {

@@ -38,7 +38,8 @@ extension Envelope {
         properties.correlationID = correlationID
         properties.type = type.rawValue
         properties.contentType = contentType
-        properties.timestamp = UInt64(max(0, time.timeIntervalSince1970))
+        // Up to the year 9999, as everywhere: an infinite date is a number too.
+        properties.timestamp = UInt64(max(0, min(time.timeIntervalSince1970, 253_402_300_799)))
         properties.appID = producer
         properties.deliveryMode = 2
         properties.headers = headers

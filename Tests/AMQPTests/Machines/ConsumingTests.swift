@@ -185,6 +185,51 @@ import Testing
         #expect(test.machine.channels[1]?.consumers.isEmpty == true)
     }
 
+    @Test func `what comes before the answer is handed over with it, in order`() async throws {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        let (queue, reply) = consume(&test, on: id)
+        test.receive(BrokerBytes.method(1, 60, 11) + BrokerBytes.deliver(1, tag: "tag", 1, body: [1]))
+        test.receive(BrokerBytes.deliver(1, tag: "tag", 2, body: [2]))
+        #expect(reply.values.isEmpty)
+        test.receive(BrokerBytes.method(1, 60, 21, BrokerBytes.short("tag")))
+        test.receive(BrokerBytes.deliver(1, tag: "tag", 3, body: [3]))
+        for number in 1...3 as ClosedRange<UInt8> { #expect(try await queue.next()?.body == [number]) }
+    }
+
+    @Test func `what comes before an answer that nobody waits for goes back`() {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        _ = consume(&test, on: id, callID: 99)
+        test.receive(BrokerBytes.method(1, 60, 11) + BrokerBytes.deliver(1, tag: "tag", 1, body: [1]))
+        test.perform { $0.cancelCall(99, on: id.number) }
+        #expect(test.sent().map(\.method) == [[60, 10], [60, 20], [60, 120]])
+        test.receive(BrokerBytes.method(1, 60, 21, BrokerBytes.short("tag")))
+        #expect(test.sent().map(\.method) == [[60, 30]])
+    }
+
+    @Test func `a stream ends when the answer to its cancel is not waited for any more`() async throws {
+        var test = MachineUnderTest.open()
+        let id = test.openChannel()
+        let (queue, _) = consume(&test, on: id)
+        test.receive(consumeOK + BrokerBytes.deliver(1, tag: "tag", 1, body: [1]))
+        let reply = Recorder<Result<Reply, AMQPError>>()
+        let now = test.now
+        test.perform {
+            $0.call(
+                .basicCancel(tag: "tag"), answeredBy: .basicCancelOK, on: id, callID: 98, reply.waiter,
+                deadline: now + .seconds(30), isCancelled: false)
+        }
+        test.perform { $0.cancelCall(98, on: id.number) }
+        #expect(try await queue.next()?.body == [1])
+        #expect(try await queue.next() == nil)
+        _ = test.sent()
+        test.receive(BrokerBytes.deliver(1, tag: "tag", 2, body: [2]))
+        #expect(test.sent().map(\.method) == [[60, 120]])
+        test.receive(BrokerBytes.method(1, 60, 31, BrokerBytes.short("tag")))
+        #expect(test.machine.isOpen(id))
+    }
+
     @Test func `a message got for a cancelled task is given back`() {
         var test = MachineUnderTest.open()
         let id = test.openChannel()

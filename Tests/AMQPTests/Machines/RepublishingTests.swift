@@ -53,6 +53,34 @@ import Testing
         #expect(messages.takeSendable().map(\.id) == [1, 2, 3, 5])
     }
 
+    @Test func `one that was given up may be to blame, and then nobody else is`() {
+        var messages = filled(1...2)
+        messages.ready()
+        _ = messages.takeSendable()
+        #expect(messages.giveUp(1)?.isSent == true)
+        #expect(messages.channelEnded(refused).isEmpty)
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [2])
+        // On this channel it was alone.
+        #expect(messages.channelEnded(refused).map(\.id) == [2])
+    }
+
+    @Test func `of a topic that is refused, only messages with that key are to blame`() {
+        var messages = AMQP.Republishing()
+        for (id, key) in [(1, "good.x"), (2, "bad.x"), (3, "bad.y")] as [(UInt64, String)] {
+            _ = messages.append(
+                AMQP.Republishing.Entry(
+                    id: id, message: OutgoingMessage(exchange: "e", routingKey: key, body: []),
+                    deadline: .uptimeNanoseconds(0) + .seconds(100), continuation: .closure { _ in }))
+        }
+        messages.ready()
+        _ = messages.takeSendable()
+        let text = "ACCESS_REFUSED - access to topic 'bad.x' in exchange 'e' in vhost '/' refused for user 'u'"
+        #expect(messages.channelEnded(AMQPError(.channelClosed, text, replyCode: 403)).map(\.id) == [2])
+        messages.ready()
+        #expect(messages.takeSendable().map(\.id) == [1, 3])
+    }
+
     @Test func `a virtual host of the same name as an exchange blames nobody`() {
         var messages = filled(1...2, exchange: "loans")
         _ = messages.append(entry(3, exchange: "missing"))
