@@ -48,7 +48,9 @@ extension AMQPClient {
 
     /// Waits for the connection and lends it.
     ///
-    /// - Parameter timeout: How long to wait for it; as long as it takes unless given.
+    /// - Parameters:
+    ///   - timeout: How long to wait for it; as long as it takes unless given.
+    ///   - body: What to do with it.
     /// - Throws: `AMQPError`: `.timedOut` with the last error beneath it, `.closed`, `.cancelled`; and what `body` throws.
     public func withConnection<R: Sendable>(
         timeout: Duration? = nil, _ body: (AMQPConnection) async throws -> R

@@ -193,8 +193,13 @@ public final class AMQPClient: Sendable {
     }
 
     /// The connection, as soon as there is one.
-    func connection(timeout: Duration? = nil) async throws(AMQPError) -> AMQPConnection {
-        if let connection = box.withLockedValue({ $0.connection }) { return try connection.get() }
+    ///
+    /// - Parameter isToConsume: whether it is for a subscription, for which there is none any more in an orderly end.
+    func connection(
+        timeout: Duration? = nil, isToConsume: Bool = false
+    ) async throws(AMQPError) -> AMQPConnection {
+        let present = { (state: inout ClientState) in isToConsume ? state.connectionToConsume : state.connection }
+        if let connection = box.withLockedValue(present) { return try connection.get() }
         let id = WaiterID.next()
         let timer = timeout.map { timeout in
             MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: TimeAmount(timeout)) {
@@ -205,7 +210,7 @@ public final class AMQPClient: Sendable {
         let result = await withTaskCancellationHandler {
             await withValueContinuation { continuation in
                 let known: Result<AMQPConnection, AMQPError>? = box.withLockedValue { state in
-                    if let connection = state.connection { return connection }
+                    if let connection = present(&state) { return connection }
                     if Task.isCancelled { return .failure(Self.cancelled) }
                     state.wait(ClientState.Waiting(id: id, continuation: continuation))
                     return nil

@@ -41,6 +41,14 @@ struct ClientState: Sendable {
         }
     }
 
+    /// The same for a subscription, which in an orderly end waits for the end.
+    ///
+    /// None begins on a connection that is about to be closed: what it brought would come again, counted.
+    var connectionToConsume: Result<AMQPConnection, AMQPError>? {
+        if case .closed = phase { return connection }
+        return isShuttingDown ? nil : connection
+    }
+
     mutating func wait(_ waiter: Waiting) {
         waiting.append(waiter)
     }

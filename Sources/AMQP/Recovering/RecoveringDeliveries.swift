@@ -218,7 +218,7 @@ final class RecoveringSubscription: Sendable {
                 throw AMQPError(.cancelled, "the task that subscribes was cancelled")
             }
         }
-        let channel = try await client.connection().openChannel()
+        let channel = try await client.connection(isToConsume: true).openChannel()
         return try await channel.consume(queue, prefetch: prefetch, exclusive: exclusive, arguments: arguments)
     }
 }

@@ -29,6 +29,17 @@ func withClient<R: Sendable>(
 }
 
 @Suite(.timeLimit(.minutes(3))) struct `Client` {
+    @Test func `in an orderly end nothing is subscribed to again`() async throws {
+        try await withVirtualHost { url in
+            try await withClient(try AMQPConfiguration(uri: url)) { client in
+                try await client.waitUntilConnected(timeout: .seconds(30))
+                client.beginShutdown()
+                let error = await #expect(throws: AMQPError.self) { try await client.connection(isToConsume: true) }
+                #expect(error?.code == .closed)
+            }
+        }
+    }
+
     @Test func `it connects, works and shuts down`() async throws {
         try await withVirtualHost { url in
             let configuration = try AMQPConfiguration(uri: url)
