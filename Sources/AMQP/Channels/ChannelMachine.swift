@@ -120,7 +120,7 @@ struct ChannelMachine: Sendable {
                 let early = consumers[place].inbox
                 consumers[place].inbox = []
                 for message in early { release(message.info.deliveryTag, &out) }
-            case .basicCancelOK:
+            case .basicCancelOK where error.code == .timedOut:
                 // Whoever reads its deliveries is told the end now: the broker may be silent for as long as it likes.
                 guard let tag = calls[index].consumerTag, let place = consumerIndex(tag) else { break }
                 flushInbox(tag, &out)
