@@ -4,8 +4,8 @@ public import HarebellRabbitMQ
 extension Finding {
     /// What is missing between the exchanges and the queues that services have, whoever they are.
     ///
-    /// Which events a service subscribes to, only its worker and `harebell topology verify` know. But for a missing work
-    /// queue nothing is lost because of what is found here: every message is confirmed by a queue or refused.
+    /// Which events a service subscribes to, only its worker and `harebell topology verify` know. A service without its
+    /// work queue, or with one that is bound to no event, misses what others get; because of the rest nothing is lost.
     public static func missingRoutes(in observed: ObservedTopology) -> [Finding] {
         var found: [Finding] = []
         let queues = observed.queues.keys.sorted()
@@ -50,8 +50,10 @@ extension Finding {
             {
                 found.append(
                     Finding(
-                        severity: .warning, subject: service.work,
-                        problem: "it is bound to no event: nothing new reaches the service", advice: advice))
+                        severity: .failed, subject: service.work,
+                        problem:
+                            "it is bound to no event: events pass the service by, without a trace where others get "
+                            + "them", advice: advice))
             }
         }
         let unrouted = Topology.unroutedName
