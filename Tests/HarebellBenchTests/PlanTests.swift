@@ -9,7 +9,7 @@ import Testing
         #expect(Set(contenders).count == contenders.count)
         for judged in [Scenario(), Scenario(broker: .null)] {
             let cases = contenders.filter { $0.scenario == judged }.map { "\($0.case.rawValue) \($0.client.rawValue)" }
-            #expect(cases.count == 13, "\(cases)")
+            #expect(cases.count == 14, "\(cases)")
         }
         #expect(contenders.contains { $0.scenario.tls && $0.client == .harebell && $0.case == .consumeTasks })
         #expect(contenders.contains { $0.scenario.bytes == 2_000_000 && $0.client == .c })

@@ -27,20 +27,26 @@ final class ConnectAttempt: Sendable {
     /// With its port.
     private let host: AMQPConfiguration.Host
     private let tls: TLSContext?
+    private let eventLoop: any EventLoop
     private let logger: Logger
     /// `nil` for the system's.
     private let resolver: (any Resolver & Sendable)?
 
     init(
-        _ configuration: AMQPConfiguration, host: AMQPConfiguration.Host, tls: TLSContext?, logger: Logger,
+        _ configuration: AMQPConfiguration, host: AMQPConfiguration.Host, tls: TLSContext?,
+        on eventLoop: any EventLoop = ConnectAttempt.anyEventLoop(), logger: Logger,
         resolver: (any Resolver & Sendable)? = nil
     ) {
         self.configuration = configuration
         self.host = .init(name: host.name, port: configuration.port(of: host))
         self.tls = tls
+        self.eventLoop = eventLoop
         self.logger = logger
         self.resolver = resolver
     }
+
+    /// One of the event loops that connections share, each in turn.
+    static func anyEventLoop() -> any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
 
     func run() async throws(AMQPError) -> ConnectionCore {
         let result = await withTaskCancellationHandler {
@@ -89,7 +95,6 @@ final class ConnectAttempt: Sendable {
 
     private func connect() {
         let timeout = TimeAmount(configuration.connectTimeout)
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let deadline = eventLoop.scheduleTask(in: timeout) { self.giveUp() }
         guard note({ $0.deadline = deadline }) else { return deadline.cancel() }
         ClientBootstrap(group: eventLoop)

@@ -9,12 +9,15 @@ final class ConnectionCore: Sendable {
     private let handler: NIOLockedValueBox<NIOLoopBound<ConnectionHandler>?>
     private let intake = Intake()
     let configuration: AMQPConfiguration
+    /// Runs tasks where ``eventLoop`` runs.
+    let taskExecutor: EventLoopTaskExecutor
     let logger: Logger
 
     init(_ machine: ConnectionMachine, eventLoop: any EventLoop, logger: Logger) {
         configuration = machine.configuration
         self.machine = NIOLockedValueBox(machine)
         self.eventLoop = eventLoop
+        taskExecutor = EventLoopTaskExecutor(eventLoop)
         self.logger = logger
         handler = NIOLockedValueBox(nil)
     }

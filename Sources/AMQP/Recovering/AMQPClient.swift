@@ -19,6 +19,12 @@ public final class AMQPClient: Sendable {
     let box = NIOLockedValueBox(ClientState())
     let stop = Alarm()
     let publisher: RecoveringPublisher
+    /// Where all its connections are, one after the other.
+    private let eventLoop = ConnectAttempt.anyEventLoop()
+
+    /// Runs tasks on the thread of the client's connections, the same for each of them; see
+    /// ``AMQPConnection/taskExecutor``.
+    public let taskExecutor: any TaskExecutor
 
     /// Makes a client; nothing happens until ``run()``.
     public init(configuration: AMQPConfiguration, recovery: RecoveryPolicy = .default, logger: Logger) {
@@ -26,6 +32,7 @@ public final class AMQPClient: Sendable {
         self.recovery = recovery
         self.logger = logger
         publisher = RecoveringPublisher(recovery: recovery, logger: logger)
+        taskExecutor = EventLoopTaskExecutor(eventLoop)
     }
 
     // MARK: Running
@@ -58,7 +65,8 @@ public final class AMQPClient: Sendable {
         var failures = 0
         while !isStopped {
             do {
-                let connection = try await AMQPConnection.connect(configuration, hosts: rotation.hosts, logger: logger)
+                let connection = try await AMQPConnection.connect(
+                    configuration, hosts: rotation.hosts, on: eventLoop, logger: logger)
                 try await prepare(connection)
                 failures = 0
                 logger.info("connected to the broker", metadata: ["broker_host": "\(connection.host)"])

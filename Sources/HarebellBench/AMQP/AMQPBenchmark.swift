@@ -26,7 +26,8 @@ struct AMQPBenchmark: AsyncParsableCommand {
     @Option(help: "Which clients: c, harebell, pika, aio-pika.")
     var clients: Several<Client> = .init(Client.ofAMQP)
 
-    @Option(help: "Which cases: publish-batch, publish-tasks, publish-client, consume-batch, consume-tasks.")
+    @Option(
+        help: "Which cases: publish-batch, publish-tasks, publish-loop, publish-client, consume-batch, consume-tasks.")
     var cases: Several<Case> = .init(Case.ofAMQP)
 
     @Option(help: "Which brokers: rabbitmq, null.")

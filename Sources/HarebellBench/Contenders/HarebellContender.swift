@@ -21,6 +21,8 @@ struct HarebellContender: Sendable {
             switch job.case {
             case .publishBatch: try await publishBatches(channel)
             case .publishTasks: try await publishTasks(channel)
+            case .publishLoop:
+                try await withTaskExecutorPreference(connection.taskExecutor) { try await publishTasks(channel) }
             case .consumeBatch: try await consumeBatches(channel)
             case .consumeTasks: try await consumeInTasks(channel) { _ in }
             case .consumeDecoded:

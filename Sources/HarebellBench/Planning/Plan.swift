@@ -20,7 +20,9 @@ struct Plan: Sendable {
             for scenario in scenarios { add(scenario) }
         } else {
             add(Scenario())
-            add(Scenario(tls: true), clients: [.c, .harebell])
+            add(
+                Scenario(tls: true), clients: [.c, .harebell],
+                cases: [.publishBatch, .consumeBatch, .consumeTasks])
             add(
                 Scenario(bytes: 2_000_000), clients: [.c, .harebell],
                 cases: [.publishBatch, .consumeBatch])

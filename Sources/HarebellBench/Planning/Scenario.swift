@@ -20,6 +20,8 @@ enum Case: String, Codable, CaseIterable, Sendable {
     case publishBatch = "publish-batch"
     /// 64 tasks, each of which awaits the confirm of every message.
     case publishTasks = "publish-tasks"
+    /// The same tasks on the connection's thread, which they ask for.
+    case publishLoop = "publish-loop"
     /// The same with a client that publishes again what a lost connection left unconfirmed.
     case publishClient = "publish-client"
     /// Consuming one after another, acknowledged as cheaply as the client can.
@@ -34,13 +36,15 @@ enum Case: String, Codable, CaseIterable, Sendable {
     case handleLogged = "handle-logged"
 
     /// What `harebell-bench amqp` measures.
-    static let ofAMQP: [Case] = [.publishBatch, .publishTasks, .publishClient, .consumeBatch, .consumeTasks]
+    static let ofAMQP: [Case] = [
+        .publishBatch, .publishTasks, .publishLoop, .publishClient, .consumeBatch, .consumeTasks,
+    ]
     /// What `harebell-bench worker` measures.
     static let ofWorker: [Case] = [.consumeBatch, .consumeTasks, .consumeDecoded, .handle, .handleLogged]
 
     var consumes: Bool {
         switch self {
-        case .publishBatch, .publishTasks, .publishClient: false
+        case .publishBatch, .publishTasks, .publishLoop, .publishClient: false
         case .consumeBatch, .consumeTasks, .consumeDecoded, .handle, .handleLogged: true
         }
     }
@@ -80,7 +84,7 @@ enum Client: String, Codable, CaseIterable, Sendable {
     func has(_ case: Case) -> Bool {
         switch self {
         case .harebell: true
-        case .aioPika: Case.ofAMQP.contains(`case`) && `case` != .publishClient
+        case .aioPika: Case.ofAMQP.contains(`case`) && `case` != .publishClient && `case` != .publishLoop
         case .c, .pika: Case.ofAMQP.contains(`case`) && `case` == `case`.batched
         case .faststream, .celery, .dramatiq: `case` == .handle
         }

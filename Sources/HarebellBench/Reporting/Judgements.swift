@@ -64,6 +64,9 @@ struct Judgements {
         return [
             ratio("batch publish, CPU against C", .cpu, publish, c, (.atMost(1), .atMost(0.5))),
             ratio("64 tasks publish, throughput against C", .rate, tasks, c, (.atLeast(0.8), .atLeast(1))),
+            ratio(
+                "64 tasks publish on the loop, throughput against C", .rate, row(.harebell, .publishLoop), c,
+                (.atLeast(0.8), .atLeast(1))),
             ratio("consume in batches, CPU against C", .cpu, consume, d, (.atMost(1.5), .atMost(1))),
             ratio("consume with tasks, throughput against C", .rate, each, d, (.atLeast(0.8), .atLeast(1))),
             ratio("consume with tasks, CPU against C", .cpu, each, d, (.atMost(4), .atMost(3))),

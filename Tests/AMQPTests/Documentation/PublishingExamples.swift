@@ -31,6 +31,17 @@ import Testing
         }
     }
 
+    private func publishOnItsThread(_ messages: [OutgoingMessage], _ client: AMQPClient) async throws {
+        try await withTaskExecutorPreference(client.taskExecutor) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for message in messages {
+                    group.addTask { try await client.publish(message) }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     private func publishAlone(_ message: OutgoingMessage, _ client: AMQPClient) async throws {
         let publisher = client.makePublisher()
         try await publisher.publish(message)
@@ -51,13 +62,14 @@ import Testing
                     let channel = try await publish(message, on: connection)
                     await publish([message, .test(exchange: "", key: "nowhere"), message], on: channel)
                 }
+                try await publishOnItsThread([message, message], client)
                 try await publishAlone(message, client)
                 try await client.withChannel { channel in
                     let first = try #require(try await channel.get("email"))
                     #expect(try first.properties().messageID == "L1")
                     #expect(try first.properties().isPersistent)
                     #expect(try first.properties().contentType == "application/json")
-                    #expect(try await channel.purgeQueue("email") == 4)
+                    #expect(try await channel.purgeQueue("email") == 6)
                 }
             }
         }
