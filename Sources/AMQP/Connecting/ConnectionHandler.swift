@@ -15,8 +15,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isWriting = false
     /// Whether anything was written since the last tick.
     private var hasWritten = false
-    /// What is being written.
+    /// How many bytes are being written.
+    private var bytesInFlight = 0
+    /// What of them the socket was not handed, in its order.
+    private var unwritten: ArraySlice<FramePart> = []
+    /// What the socket was handed and has not taken, but for a portion of a body.
     private var inFlight: [ByteBuffer] = []
+    /// A portion of a body in frames.
+    private var portion = ByteBuffer()
+    /// Whether the socket has something that the kernel has not taken.
+    private var isSocketBusy = false
+    private var isPumping = false
     private var isClosing = false
     private var timer: Scheduled<Void>?
     private var armed: NIODeadline?
@@ -126,39 +135,76 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return (bytes, machine.nextDeadline(), machine.isOver)
         }
         arm(deadline)
-        write(bytes, context)
+        write(bytes)
         if isOver { close(context) }
     }
 
-    private func write(_ bytes: [ByteBuffer], _ context: ChannelHandlerContext) {
-        guard let last = bytes.last else { return }
+    private func write(_ parts: [FramePart]) {
+        guard !parts.isEmpty else { return }
         isWriting = true
-        inFlight = bytes
+        bytesInFlight = parts.reduce(0) { $0 + $1.byteCount }
+        unwritten = parts[...]
+        pump()
+    }
+
+    /// Writes for as long as the kernel takes what is written.
+    private func pump() {
+        guard !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
+        while isWriting, !isSocketBusy, let context {
+            if unwritten.isEmpty { wrote() } else { writeNext(context) }
+        }
+    }
+
+    /// Hands the socket what is in frames, and of the body behind that a portion.
+    ///
+    /// If the socket will not have it, it is gone: nothing more is written, and what waits is told by
+    /// ``channelInactive(context:)``.
+    private func writeNext(_ context: ChannelHandlerContext) {
+        isSocketBusy = true
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        for buffer in bytes.dropLast() { context.write(wrapOutboundOut(buffer), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(last)).whenSuccess { handler.value.wrote() }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenSuccess { handler.value.tookNext() }
+        loop: while let part = unwritten.popFirst() {
+            switch part {
+            case .frames(let bytes):
+                inFlight.append(bytes)
+                context.write(wrapOutboundOut(bytes), promise: unwritten.isEmpty ? promise : nil)
+            case .body(var body):
+                portion.clear()
+                body.writeNext(to: &portion)
+                if !body.isWritten { unwritten.insert(.body(body), at: unwritten.startIndex) }
+                context.write(wrapOutboundOut(portion), promise: promise)
+                break loop
+            }
+        }
+        context.flush()
+    }
+
+    /// The kernel has taken what it was handed.
+    private func tookNext() {
+        isSocketBusy = false
+        core.recycle(inFlight)
+        inFlight.removeAll(keepingCapacity: true)
+        pump()
     }
 
     /// The kernel has taken the batch.
-    ///
-    /// If it will not, the socket is gone: nothing more is written, and what waits is told by
-    /// ``channelInactive(context:)``.
     private func wrote() {
         isWriting = false
         hasWritten = true
-        let count = inFlight.reduce(0) { $0 + $1.readableBytes }
-        core.recycle(inFlight)
-        inFlight = []
+        let count = bytesInFlight
         core.perform(isOnLoop: true) { $0.written(count, now: .now()) }
         service()
     }
 
     /// Closes after the last batch, a close or close-ok, has left; a peer that reads nothing does not hold us up.
     private func close(_ context: ChannelHandlerContext) {
+        guard isWriting else { return context.close(promise: nil) }
         guard !isClosing else { return }
         isClosing = true
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        guard isWriting else { return context.close(promise: nil) }
         context.eventLoop.scheduleTask(in: .milliseconds(500)) { handler.value.context?.close(promise: nil) }
     }
 
@@ -174,7 +220,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func tick() {
         armed = nil
         timer = nil
-        if !hasWritten, !isWriting { core.releaseSpares() }
+        if !hasWritten, !isWriting {
+            core.releaseSpares()
+            portion = ByteBuffer()
+        }
         hasWritten = false
         core.perform(isOnLoop: true) { $0.tick(now: .now()) }
         service()

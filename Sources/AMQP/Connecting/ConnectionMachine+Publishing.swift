@@ -74,17 +74,17 @@ extension ConnectionMachine {
     ) {
         for publication in publications {
             if let error = refusal(publication.channel) {
-                _ = bytes.read(publication.byteCount, &out.frames)
+                _ = bytes.read(publication, &out.frames)
                 out.complete(publication.waiter, error)
                 continue
             }
             noteDeadline(publication.deadline)
             guard gated.isEmpty, isGateOpen else {
-                let frames = bytes.read(publication.byteCount, &out.frames)
+                let frames = bytes.read(publication, &out.frames)
                 gated.append(Gated(frames: frames, publication: publication))
                 continue
             }
-            bytes.send(publication.byteCount, &out.frames)
+            bytes.send(publication, &out.frames)
             note(publication)
             if out.frames.byteCount + bytes.run + bytesInFlight > Self.highWater { isOverHighWater = true }
         }
@@ -110,6 +110,9 @@ extension ConnectionMachine {
                 continue
             }
             out.frames.append(entry.frames)
+            if let body = entry.publication.body {
+                out.frames.append(body, channel: entry.publication.channel.number)
+            }
             note(entry.publication)
             if out.frames.byteCount + bytesInFlight > Self.highWater { isOverHighWater = true }
         }

@@ -182,7 +182,7 @@ struct ConnectionMachine: Sendable {
     /// The event loop is here: everything written so far, in the order in which it is to be sent.
     ///
     /// - Parameter acknowledging: whether acks are due; otherwise they wait for others.
-    mutating func takeBytes(isWriting: Bool, acknowledging: Bool = true) -> [ByteBuffer] {
+    mutating func takeBytes(isWriting: Bool, acknowledging: Bool = true) -> [FramePart] {
         isWakeWanted = false
         isWakeScheduled = false
         guard !isWriting else { return [] }

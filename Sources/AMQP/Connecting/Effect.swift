@@ -24,7 +24,7 @@ struct Output: Sendable {
     /// How many bytes of ``send(_:channel:)`` are in the batch; it grows only while the peer reads nothing.
     private(set) var unsentAnswers = 0
 
-    mutating func takeBytes() -> [ByteBuffer] {
+    mutating func takeBytes() -> [FramePart] {
         unsentAnswers = 0
         return frames.take()
     }

@@ -7,9 +7,13 @@ import NIOCore
 struct FrameWriter: Sendable {
     /// Frames that come to so many bytes are sent from where they are instead of being copied to others.
     static let large = 32_768
+    /// A body of so many bytes is put into frames when the socket takes them, see ``BodyFrames``.
+    ///
+    /// A smaller one is copied with its head.
+    static let framedLate = large...
 
     /// What comes before the batch, each from its own memory.
-    private var before: [ByteBuffer] = []
+    private var before: [FramePart] = []
     private var bytesBefore = 0
     /// The batch.
     private(set) var batch = ByteBuffer()
@@ -30,7 +34,7 @@ struct FrameWriter: Sendable {
     var byteCount: Int { bytesBefore + batch.readableBytes }
 
     /// Takes everything there is to send, in its order; leaves nothing.
-    mutating func take() -> [ByteBuffer] {
+    mutating func take() -> [FramePart] {
         closeBatch()
         defer { (before, bytesBefore) = ([], 0) }
         return before
@@ -39,7 +43,7 @@ struct FrameWriter: Sendable {
     private mutating func closeBatch() {
         guard batch.readableBytes > 0 else { return }
         bytesBefore += batch.readableBytes
-        before.append(batch)
+        before.append(.frames(batch))
         batch = ByteBuffer()
     }
 
@@ -48,12 +52,20 @@ struct FrameWriter: Sendable {
         if frames.readableBytes >= Self.large {
             closeBatch()
             bytesBefore += frames.readableBytes
-            before.append(frames)
+            before.append(.frames(frames))
         } else if batch.readableBytes == 0 {
             batch = frames
         } else {
             batch.writeImmutableBuffer(frames)
         }
+    }
+
+    /// Appends a body whose head was appended before.
+    mutating func append(_ body: [UInt8], channel: UInt16) {
+        closeBatch()
+        let body = BodyFrames(body, channel: channel, frameMax: frameMax)
+        bytesBefore += body.byteCount
+        before.append(.body(body))
     }
 
     mutating func writeProtocolHeader() {
@@ -87,10 +99,12 @@ struct FrameWriter: Sendable {
         }
     }
 
-    /// Writes a message: publish method, content header, body frames.
+    /// Writes a message: publish method, content header, body frames unless its body follows later.
     ///
     /// Returns the range of its encoded properties.
-    mutating func write(_ message: OutgoingMessage, channel: UInt16) throws(AMQPError) -> Range<Int> {
+    mutating func write(
+        _ message: OutgoingMessage, channel: UInt16, isBodyLate: Bool = false
+    ) throws(AMQPError) -> Range<Int> {
         let measure = try message.properties.measure()
         let most = frameMax - FrameScanner.overhead - 12
         // The measure counts fields that may be unset, by at most ten bytes.
@@ -119,31 +133,15 @@ struct FrameWriter: Sendable {
             batch.moveWriterIndex(to: start)
             throw Self.tooBig("the message's headers", measure.encoded, most)
         }
-        writeBody(message.body, channel: channel)
+        if !isBodyLate {
+            var body = BodyFrames(message.body, channel: channel, frameMax: frameMax)
+            body.writeAll(to: &batch)
+        }
         return header + 19..<header + written - 1
     }
 
-    private mutating func writeBody(_ body: [UInt8], channel: UInt16) {
-        let most = frameMax - FrameScanner.overhead
-        if body.count > most {
-            batch.reserveCapacity(minimumWritableBytes: body.count + (body.count / most + 1) * FrameScanner.overhead)
-        }
-        body.withUnsafeBytes { body in
-            var offset = 0
-            while offset < body.count {
-                let part = UnsafeRawBufferPointer(rebasing: body[offset..<min(offset + most, body.count)])
-                batch.writeWithUnsafeMutableBytes(minimumWritableBytes: part.count + FrameScanner.overhead) { bytes in
-                    Self.frame(.body, channel, part.count, bytes)
-                    UnsafeMutableRawBufferPointer(rebasing: bytes[7..<7 + part.count]).copyMemory(from: part)
-                    return part.count + FrameScanner.overhead
-                }
-                offset += part.count
-            }
-        }
-    }
-
     /// Writes head and end of a frame around a payload of `length` bytes at offset 7.
-    private static func frame(
+    static func frame(
         _ kind: Frame.Kind, _ channel: UInt16, _ length: Int, _ bytes: UnsafeMutableRawBufferPointer
     ) {
         bytes[0] = kind.rawValue

@@ -65,7 +65,7 @@ struct FuzzConnection: Sendable {
     mutating func write() {
         let parts = perform { $0.takeBytes(isWriting: false) }
         guard !parts.isEmpty else { return }
-        let batch = parts.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) }
+        let batch = parts.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1.bytes) }
         do throws(FuzzFinding) {
             try batch.withUnsafeReadableBytes { bytes in
                 Result { () throws(FuzzFinding) in try sent.add(bytes) }

@@ -59,7 +59,7 @@ extension AMQPChannel {
 
     /// How many bytes the frames of a message have, about.
     private static func byteCount(of message: OutgoingMessage) -> Int {
-        message.body.count + message.body.count / 256 + 512
+        FrameWriter.framedLate.contains(message.body.count) ? 512 : message.body.count + message.body.count / 256 + 512
     }
 
     /// Encodes and hands over; returns the error if nothing was.

@@ -9,6 +9,8 @@ struct PublicationBatch: Sendable {
         var channel: ChannelID
         /// How many of the batch's bytes are this message's frames.
         var byteCount: Int
+        /// The body, if it is not among them.
+        var body: [UInt8]?
         /// Set when the broker may return the message.
         var key: ReturnKey?
         var waiter: PublishWaiter
@@ -47,7 +49,8 @@ struct PublicationBatch: Sendable {
         bytes = ByteBuffer()
         defer { bytes = writer.batch }
         let start = writer.batch.writerIndex
-        let properties = try writer.write(message, channel: channel.number)
+        let isBodyLate = FrameWriter.framedLate.contains(message.body.count)
+        let properties = try writer.write(message, channel: channel.number, isBodyLate: isBodyLate)
         var key: ReturnKey?
         if message.mandatory, isReturnKeyNeeded {
             key = writer.batch.withUnsafeReadableBytes { bytes in
@@ -56,8 +59,8 @@ struct PublicationBatch: Sendable {
         }
         publications.append(
             Publication(
-                channel: channel, byteCount: writer.batch.writerIndex - start, key: key, waiter: waiter,
-                deadline: deadline))
+                channel: channel, byteCount: writer.batch.writerIndex - start,
+                body: isBodyLate ? message.body : nil, key: key, waiter: waiter, deadline: deadline))
     }
 
     /// Takes all of another batch; bytes that are many are not copied.
@@ -93,11 +96,14 @@ struct PublicationBatch: Sendable {
             parts = batch.full[...]
         }
 
-        /// Has the next bytes sent.
-        mutating func send(_ count: Int, _ frames: inout FrameWriter) {
-            // A message is never in two parts.
+        /// Has the next message sent.
+        mutating func send(_ publication: Publication, _ frames: inout FrameWriter) {
+            // A message's bytes are never in two parts.
             if run > 0, parts.first?.readableBytes == run { flush(&frames) }
-            run += count
+            run += publication.byteCount
+            guard let body = publication.body else { return }
+            flush(&frames)
+            frames.append(body, channel: publication.channel.number)
         }
 
         /// Moves what is to be sent, in one.
@@ -107,10 +113,10 @@ struct PublicationBatch: Sendable {
             run = 0
         }
 
-        /// Takes the next bytes out; what is before them is sent.
-        mutating func read(_ count: Int, _ frames: inout FrameWriter) -> ByteBuffer {
+        /// Takes the next message's bytes out; what is before them is sent.
+        mutating func read(_ publication: Publication, _ frames: inout FrameWriter) -> ByteBuffer {
             flush(&frames)
-            return next(count)
+            return next(publication.byteCount)
         }
 
         private mutating func next(_ count: Int) -> ByteBuffer {

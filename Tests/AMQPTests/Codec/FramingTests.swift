@@ -75,6 +75,31 @@ import Testing
         #expect(sizes.count == 2 + (size + 4087) / 4088)
     }
 
+    @Test(
+        arguments: [4096, 131_072, 1 << 20],
+        [0, 1, 4087, 4088, 4089, 131_063, 131_064, 131_065, 262_128, 262_129, 1_000_000, 3_000_000])
+    func `a body has the same frames in portions as in one, and its size was known`(frameMax: Int, size: Int) {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        var body = BodyFrames(bytes, channel: 3, frameMax: frameMax)
+        var whole = ByteBuffer()
+        var other = body
+        other.writeAll(to: &whole)
+        #expect(other.isWritten && other.byteCount == 0)
+        #expect(body.byteCount == whole.readableBytes)
+        var pieces = ByteBuffer()
+        var portion = ByteBuffer()
+        while !body.isWritten {
+            let left = body.byteCount
+            portion.clear()
+            body.writeNext(to: &portion)
+            #expect(portion.readableBytes == left - body.byteCount)
+            #expect(portion.readableBytes <= max(BodyFrames.portion, frameMax))
+            pieces.writeImmutableBuffer(portion)
+        }
+        let isSame = pieces == whole
+        #expect(isSame)
+    }
+
     @Test func `a message whose headers do not fit leaves the batch as it was`() throws {
         var writer = FrameWriter()
         writer.frameMax = 4096

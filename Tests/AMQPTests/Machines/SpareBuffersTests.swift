@@ -55,21 +55,27 @@ import Testing
                 PublishWaiter(id: 1, target: .closure { _ in }), deadline: nil)
             batch.append(one)
         }
-        #expect(batch.byteCount == expected.byteCount)
+        let late = sizes.filter(FrameWriter.framedLate.contains)
+        #expect(batch.publications.compactMap(\.body?.count) == late)
+        #expect(batch.byteCount < sizes.count * 200 + sizes.reduce(0, +) - late.reduce(0, +))
         var out = FrameWriter()
+        out.frameMax = 131_072
         var reader = PublicationBatch.Reader(batch)
-        for publication in batch.publications { reader.send(publication.byteCount, &out) }
+        for publication in batch.publications { reader.send(publication, &out) }
         reader.flush(&out)
         #expect(out.byteCount == expected.byteCount)
-        let sent = out.take().flatMap { Array($0.readableBytesView) }
-        let isSame = sent == expected.take().flatMap { Array($0.readableBytesView) }
+        let sent = out.take().flatMap { Array($0.bytes.readableBytesView) }
+        let isSame = sent == expected.take().flatMap { Array($0.bytes.readableBytesView) }
         #expect(isSame)
         #expect(out.byteCount == 0)
 
         // One by one, as when the gate is shut.
         reader = PublicationBatch.Reader(batch)
-        for publication in batch.publications { out.append(reader.read(publication.byteCount, &out)) }
-        let isSameOneByOne = out.take().flatMap { Array($0.readableBytesView) } == sent
+        for publication in batch.publications {
+            out.append(reader.read(publication, &out))
+            if let body = publication.body { out.append(body, channel: 1) }
+        }
+        let isSameOneByOne = out.take().flatMap { Array($0.bytes.readableBytesView) } == sent
         #expect(isSameOneByOne)
     }
 }

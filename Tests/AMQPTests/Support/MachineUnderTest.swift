@@ -62,7 +62,7 @@ struct MachineUnderTest {
 
     /// The bytes of the next batch; the write completes at once unless `isHeld`.
     mutating func sentBytes(isHeld: Bool = false) -> [UInt8] {
-        let batch = machine.takeBytes(isWriting: false).reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) }
+        let batch = machine.takeBytes(isWriting: false).reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1.bytes) }
         guard batch.readableBytes > 0 else { return [] }
         if !isHeld { machine.written(batch.readableBytes, now: now) }
         return Array(batch.readableBytesView)
