@@ -50,7 +50,7 @@ extension AMQPChannel {
 
     private static let cancelled = AMQPError(.cancelled, "the task was cancelled; nothing was sent")
 
-    /// What is published at once is in memory twice; no broker takes such a message anyway.
+    /// More than any broker takes of a message; what makes so many bytes at once is a mistake, and is told so.
     private static func refusal(ofBytes count: Int) -> AMQPError? {
         guard count > 1 << 30 else { return nil }
         return AMQPError(
