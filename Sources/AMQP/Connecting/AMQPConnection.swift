@@ -53,8 +53,8 @@ public final class AMQPConnection: Sendable {
     ///     }
     ///
     /// While such a task computes or blocks, nothing is read, written or answered, heartbeats included, and not only on
-    /// this connection: connections share threads. It is for short work between one call and the next. Tasks go on there
-    /// when the connection has ended.
+    /// this connection: connections share threads. It is for short work between one call and the next. Actors that such a
+    /// task calls run there too, unless they have executors of their own. Tasks go on there when the connection has ended.
     public var taskExecutor: any TaskExecutor { core.taskExecutor }
 
     /// Whether calls can be made.

@@ -17,7 +17,7 @@ final class ConnectionCore: Sendable {
         configuration = machine.configuration
         self.machine = NIOLockedValueBox(machine)
         self.eventLoop = eventLoop
-        taskExecutor = EventLoopTaskExecutor(eventLoop)
+        taskExecutor = EventLoopTaskExecutor.of(eventLoop)
         self.logger = logger
         handler = NIOLockedValueBox(nil)
     }

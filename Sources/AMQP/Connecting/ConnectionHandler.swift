@@ -17,15 +17,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var hasWritten = false
     /// How many bytes are being written.
     private var bytesInFlight = 0
-    /// What of them the socket was not handed, in its order.
-    private var unwritten: ArraySlice<FramePart> = []
+    /// What of them the socket was not handed, the next one last: what is taken out is not held any more.
+    private var unwritten: [FramePart] = []
     /// What the socket was handed and has not taken, but for a portion of a body.
     private var inFlight: [ByteBuffer] = []
-    /// A portion of a body in frames.
+    /// A portion of a body in frames, and the memory of the one before: the socket may hold that for a moment longer.
     private var portion = ByteBuffer()
+    private var portionBefore = ByteBuffer()
     /// Whether the socket has something that the kernel has not taken.
     private var isSocketBusy = false
     private var isPumping = false
+    /// After so many steps of writing the event loop looks at its sockets, however fast the peer takes what is written.
+    private static let mostSteps = 32
     private var isClosing = false
     private var timer: Scheduled<Void>?
     private var armed: NIODeadline?
@@ -67,6 +70,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        core.taskExecutor.noteRead()
         let (outcome, effects) = core.receive(unwrapInboundIn(data), now: .now())
         if pacing.received(outcome) {
             core.setLookDue(true)
@@ -130,21 +134,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Writes what is pending, in one write; closes when that is wanted; arms the timer.
     func service(acknowledging: Bool = true) {
         guard let context else { return core.perform(isOnLoop: true) { _ in } }
-        let (bytes, deadline, isOver) = core.perform(isOnLoop: true) { machine in
-            let bytes = machine.takeBytes(isWriting: isWriting, acknowledging: acknowledging)
-            return (bytes, machine.nextDeadline(), machine.isOver)
+        let (deadline, isOver) = core.perform(isOnLoop: true) { machine in
+            let parts = machine.takeBytes(isWriting: isWriting, acknowledging: acknowledging)
+            if !parts.isEmpty {
+                isWriting = true
+                bytesInFlight = parts.reduce(0) { $0 + $1.byteCount }
+                unwritten = parts.reversed()
+            }
+            return (machine.nextDeadline(), machine.isOver)
         }
         arm(deadline)
-        write(bytes)
-        if isOver { close(context) }
-    }
-
-    private func write(_ parts: [FramePart]) {
-        guard !parts.isEmpty else { return }
-        isWriting = true
-        bytesInFlight = parts.reduce(0) { $0 + $1.byteCount }
-        unwritten = parts[...]
         pump()
+        if isOver { close(context) }
     }
 
     /// Writes for as long as the kernel takes what is written.
@@ -152,7 +153,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard !isPumping else { return }
         isPumping = true
         defer { isPumping = false }
+        var steps = 0
         while isWriting, !isSocketBusy, let context {
+            steps += 1
+            guard steps <= Self.mostSteps else {
+                let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+                context.eventLoop.scheduleTask(in: EventLoopTaskExecutor.rest) { handler.value.pump() }
+                return
+            }
             if unwritten.isEmpty { wrote() } else { writeNext(context) }
         }
     }
@@ -166,15 +174,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.whenSuccess { handler.value.tookNext() }
-        loop: while let part = unwritten.popFirst() {
+        loop: while let part = unwritten.popLast() {
             switch part {
             case .frames(let bytes):
                 inFlight.append(bytes)
                 context.write(wrapOutboundOut(bytes), promise: unwritten.isEmpty ? promise : nil)
             case .body(var body):
+                swap(&portion, &portionBefore)
                 portion.clear()
                 body.writeNext(to: &portion)
-                if !body.isWritten { unwritten.insert(.body(body), at: unwritten.startIndex) }
+                if !body.isWritten { unwritten.append(.body(body)) }
                 context.write(wrapOutboundOut(portion), promise: promise)
                 break loop
             }
@@ -195,6 +204,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         isWriting = false
         hasWritten = true
         let count = bytesInFlight
+        // A frame that is larger than a portion is not kept.
+        if portion.capacity > 2 * BodyFrames.portion { releasePortions() }
         core.perform(isOnLoop: true) { $0.written(count, now: .now()) }
         service()
     }
@@ -217,12 +228,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         timer = context.eventLoop.scheduleTask(deadline: deadline) { handler.value.tick() }
     }
 
+    private func releasePortions() {
+        (portion, portionBefore) = (ByteBuffer(), ByteBuffer())
+    }
+
     private func tick() {
         armed = nil
         timer = nil
         if !hasWritten, !isWriting {
             core.releaseSpares()
-            portion = ByteBuffer()
+            releasePortions()
         }
         hasWritten = false
         core.perform(isOnLoop: true) { $0.tick(now: .now()) }

@@ -32,7 +32,7 @@ public final class AMQPClient: Sendable {
         self.recovery = recovery
         self.logger = logger
         publisher = RecoveringPublisher(recovery: recovery, logger: logger)
-        taskExecutor = EventLoopTaskExecutor(eventLoop)
+        taskExecutor = EventLoopTaskExecutor.of(eventLoop)
     }
 
     // MARK: Running

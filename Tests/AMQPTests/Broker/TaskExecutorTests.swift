@@ -77,6 +77,36 @@ import Testing
         }
     }
 
+    @Test func `leave the socket its turn, also when they never rest`() async throws {
+        try await withConnection({ $0.heartbeat = .seconds(1) }) { connection in
+            let channel = try await connection.openChannel(confirms: false)
+            let queue = try await channel.declareTestQueue()
+            let stop = Recorder<Void>()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask(executorPreference: connection.taskExecutor) {
+                    while stop.values.isEmpty { await Task.yield() }
+                }
+                // Returns as soon as it is on its way, and so never waits for what is read.
+                group.addTask(executorPreference: connection.taskExecutor) {
+                    while stop.values.isEmpty { try await channel.publish(.test(exchange: "", key: queue)) }
+                }
+                let clock = ContinuousClock()
+                let start = clock.now
+                var answers = 0
+                while clock.now - start < .seconds(3) {
+                    let error = await failure { await (try connection.openChannel()).close() }
+                    #expect(error == nil)
+                    guard error == nil else { break }
+                    answers += 1
+                }
+                stop.record(())
+                try await group.waitForAll()
+                #expect(answers >= 3)
+                #expect(connection.isOpen)
+            }
+        }
+    }
+
     @Test func `go on there when the connection has ended`() async throws {
         try await withConnection { connection in
             let channel = try await connection.openChannel(confirms: true)

@@ -39,6 +39,24 @@ import Testing
         }
     }
 
+    /// A body that tells whether somebody else holds it too.
+    private final class Body {
+        private var bytes: [UInt8]
+
+        init(_ size: Int) {
+            bytes = [UInt8](repeating: 7, count: size)
+        }
+
+        func take() -> [UInt8] { bytes }
+
+        /// Memory with two owners is replaced when it is written to.
+        var isAlone: Bool {
+            let before = bytes.withUnsafeBytes { $0.baseAddress }
+            bytes[0] &+= 1
+            return bytes.withUnsafeBytes { $0.baseAddress } == before
+        }
+    }
+
     private struct Fixture {
         let channel = EmbeddedChannel()
         let core: ConnectionCore
@@ -124,6 +142,32 @@ import Testing
         let half = socket.taken.count
         _ = test.publish(.test(body))
         #expect(socket.taken.count - half > body.count)
+        _ = try? test.channel.finish()
+    }
+
+    @Test func `what was written is let go of`() throws {
+        let test = try Fixture()
+        var spare: UnsafeRawPointer?
+        for size in [100_000, 20_000, 600_000] {
+            let body = Body(size)
+            _ = test.publish(.test(body.take()))
+            #expect(body.isAlone, "\(size) bytes")
+        }
+        // A batch of small messages is memory for the next one.
+        for _ in 0..<3 {
+            var batch = PublicationBatch(using: test.core.spare(100_000), count: 8)
+            let memory = batch.bytes.withVeryUnsafeBytes { $0.baseAddress }
+            if let spare { #expect(memory == spare) }
+            spare = memory
+            for _ in 0..<4 {
+                try batch.append(
+                    .test([UInt8](repeating: 1, count: 20_000)), on: test.id, frameMax: 131_072,
+                    isReturnKeyNeeded: false, PublishWaiter(id: 1, target: .closure { _ in }), deadline: nil)
+            }
+            _ = test.core.publish(batch, isCancelled: false)
+            batch = PublicationBatch()
+            test.channel.embeddedEventLoop.run()
+        }
         _ = try? test.channel.finish()
     }
 
