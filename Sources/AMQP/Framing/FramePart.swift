@@ -66,8 +66,10 @@ struct BodyFrames: Sendable {
 
     private mutating func write(to buffer: inout ByteBuffer, frames: Int) {
         let end = (body.count - offset) / most < frames ? body.count : offset + frames * most
-        buffer.reserveCapacity(
-            minimumWritableBytes: end - offset + ((end - offset) / most + 1) * FrameScanner.overhead)
+        if end - offset > most {
+            buffer.reserveCapacity(
+                minimumWritableBytes: end - offset + ((end - offset) / most + 1) * FrameScanner.overhead)
+        }
         body.withUnsafeBytes { body in
             while offset < end {
                 let part = UnsafeRawBufferPointer(rebasing: body[offset..<min(offset + most, end)])
