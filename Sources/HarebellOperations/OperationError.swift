@@ -8,6 +8,8 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
     case inUse(String, by: String?)
     /// The message's body, of so many bytes, is larger than the connection takes, and was not read.
     case bodyTooLarge(UInt64)
+    /// What lies in this queue is for no one service, so that no canary can tell.
+    case noCanary(String)
     /// The management API refused or could not be understood.
     case management(String)
 
@@ -19,6 +21,7 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
         case .inUse(let name, let reader):
             "\(reader ?? "somebody else") is reading '\(name)': there is one reader at a time"
         case .bodyTooLarge(let bytes): "its body of \(bytes) bytes is larger than this connection takes"
+        case .noCanary(let name): "what lies in '\(name)' is for no one service: there is no canary for it"
         case .management(let reason): "the management API: \(reason)"
         }
     }

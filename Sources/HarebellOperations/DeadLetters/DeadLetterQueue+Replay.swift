@@ -21,6 +21,24 @@ extension DeadLetterQueue {
         func limit(of total: Int) -> Int {
             if case .oldest(let count) = self { min(count, total) } else { total }
         }
+
+        /// How many there can be; nil of ``all``, which nobody knows before.
+        public var count: Int? {
+            switch self {
+            case .all: nil
+            case .oldest(let count): count
+            case .ids(let ids): ids.count
+            }
+        }
+
+        /// What is left of it when these were replayed.
+        public func rest(after ids: Set<String>, count: Int) -> Selection {
+            switch self {
+            case .all: .all
+            case .oldest(let total): .oldest(max(0, total - count))
+            case .ids(let all): .ids(all.subtracting(ids))
+            }
+        }
     }
 
     /// What became of one dead letter.
@@ -37,8 +55,8 @@ extension DeadLetterQueue {
         public let total: Int
         /// How many of them were looked at: not all when more were left alone than can be held.
         public internal(set) var looked = 0
-        /// Replayed: the copy is confirmed and the dead letter is gone.
-        public internal(set) var replayed: [DeadLetter] = []
+        /// How many were replayed: the copy is confirmed and the dead letter is gone.
+        public internal(set) var replayed = 0
         /// Not replayed, with the reason; still in the dead-letter queue.
         public internal(set) var failed: [(letter: DeadLetter, error: any Error)] = []
         /// Selected ids that no dead letter has which was looked at.
@@ -50,6 +68,31 @@ extension DeadLetterQueue {
         public internal(set) var skipped = 0
     }
 
+    /// How a replay goes about it.
+    public struct ReplayPace: Sendable, Hashable {
+        /// Messages per second at most; nil for as fast as the broker confirms.
+        public var rate: Double?
+        /// How many are replayed at most: the oldest of those selected.
+        public var limit: Int
+        /// Whether the copies keep the attempts that were made, so that the next failure is the last.
+        public var keepsAttempts: Bool
+
+        /// Everything that was selected, as fast as the broker confirms, unless told otherwise.
+        public init(rate: Double? = nil, limit: Int = .max, keepsAttempts: Bool = false) {
+            self.rate = rate.map { max($0, 0.001) }
+            self.limit = limit
+            self.keepsAttempts = keepsAttempts
+        }
+
+        /// How many go out together: what the rate allows in a fifth of a second, so that it is even.
+        var batchSize: Int { rate.map { Int(min(max($0 / 5, 1), 50)) } ?? 50 }
+
+        /// When the next batch may go out, after so many.
+        func next(after sent: Int, since began: ContinuousClock.Instant) -> ContinuousClock.Instant {
+            rate.map { began + .seconds(Double(sent) / $0) } ?? began
+        }
+    }
+
     /// Replays dead letters to the failing service, and to no other, and publishes unrouted events for all who subscribe
     /// by now: original bytes, same event id.
     ///
@@ -58,79 +101,106 @@ extension DeadLetterQueue {
     ///
     /// - Parameters:
     ///   - selection: Which ones.
+    ///   - pace: How fast, and how many at most.
     ///   - dryRun: Whether to only say what would be replayed.
     ///   - each: Called for each of those selected, as soon as it is known what became of it: an error thrown later says
     ///     nothing of them.
     ///   - progress: Called with how many of the queue's messages were looked at, and how many there are.
     /// - Throws: ``OperationError`` when somebody else is reading or the queue does not exist; `AMQPError` when the
-    ///   connection is lost; what was replayed until then stays replayed.
+    ///   connection is lost; `CancellationError` when the task was cancelled; what was replayed until then stays replayed.
     public func replay(
-        _ selection: Selection, dryRun: Bool = false,
+        _ selection: Selection, pace: ReplayPace = .init(), dryRun: Bool = false,
         each: (DeadLetter, ReplayOutcome) -> Void = { _, _ in },
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws -> ReplayResult {
         let publishing = try await connection.openChannel(confirms: true)
-        let result = try await withReader { reader in
-            var result = ReplayResult(total: reader.total)
-            let wanted = selection.limit(of: reader.total)
-            while result.looked < wanted {
-                let before = result.looked
-                var batch: [(delivery: Delivery, letter: DeadLetter)] = []
-                while result.looked < wanted, batch.count < 50, let delivery = try await reader.next() {
-                    result.looked += 1
-                    let letter = letter(delivery)
-                    if !selection.contains(letter) {
-                        result.skipped += 1
-                    } else if letter.isTruncated {
-                        // Its bytes are in the queue and nowhere else.
-                        let error = OperationError.bodyTooLarge(letter.bodySize)
-                        result.failed.append((letter, error))
-                        each(letter, .failed(error))
-                    } else {
-                        batch.append((delivery, letter))
-                    }
-                }
-                if result.looked == before { break }
-                if dryRun {
-                    result.replayed += batch.map(\.letter)
-                    for entry in batch { each(entry.letter, .replayed) }
-                } else {
-                    let outcomes = await publishing.publish(
-                        batch.map { message(replaying: $0.letter) }, deadline: .seconds(30))
-                    for (entry, outcome) in zip(batch, outcomes) {
-                        switch outcome {
-                        case .success:
-                            await reader.remove(entry.delivery)
-                            result.replayed.append(entry.letter)
-                            each(entry.letter, .replayed)
-                        case .failure(let error):
-                            result.failed.append((entry.letter, error))
-                            each(entry.letter, .failed(error))
-                        }
-                    }
-                }
-                progress(result.looked, wanted)
-                if !result.failed.isEmpty, !publishing.isOpen { break }
-                try Task.checkCancellation()
+        var ids: Set<String> = []
+        var result: ReplayResult
+        do {
+            result = try await withReader { reader in
+                try await replay(
+                    selection, pace, dryRun, from: reader, over: publishing,
+                    each: { letter, outcome in
+                        if let id = letter.id { ids.insert(id) }
+                        each(letter, outcome)
+                    },
+                    progress: progress)
             }
-            return result
+        } catch {
+            await publishing.close()
+            throw error
         }
         await publishing.close()
-        var complete = result
         if case .unrouted = kind, !dryRun {
             let left = try await count()
-            complete.unroutedAgain = max(0, left - (result.total - result.replayed.count))
+            result.unroutedAgain = max(0, left - (result.total - result.replayed))
         }
-        if case .ids(let ids) = selection {
-            complete.notFound = ids.subtracting((result.replayed + result.failed.map(\.letter)).compactMap(\.id))
-                .sorted()
+        if case .ids(let wanted) = selection, result.replayed + result.failed.count < pace.limit {
+            result.notFound = wanted.subtracting(ids).sorted()
         }
-        return complete
+        return result
     }
 
-    private func message(replaying letter: DeadLetter) -> OutgoingMessage {
+    private func replay(
+        _ selection: Selection, _ pace: ReplayPace, _ dryRun: Bool, from reader: DeadLetterReader,
+        over publishing: AMQPChannel, each: (DeadLetter, ReplayOutcome) -> Void,
+        progress: @Sendable (_ done: Int, _ total: Int) -> Void
+    ) async throws -> ReplayResult {
+        var result = ReplayResult(total: reader.total)
+        let wanted = selection.limit(of: reader.total)
+        let began = ContinuousClock.now
+        var sent = 0
+        while result.looked < wanted, sent < pace.limit {
+            let before = result.looked
+            let size = min(pace.batchSize, pace.limit - sent)
+            var batch: [(delivery: Delivery, letter: DeadLetter)] = []
+            while result.looked < wanted, batch.count < size, let delivery = try await reader.next() {
+                result.looked += 1
+                let letter = letter(delivery)
+                if !selection.contains(letter) {
+                    result.skipped += 1
+                } else if letter.isTruncated {
+                    // Its bytes are in the queue and nowhere else.
+                    let error = OperationError.bodyTooLarge(letter.bodySize)
+                    result.failed.append((letter, error))
+                    each(letter, .failed(error))
+                } else {
+                    batch.append((delivery, letter))
+                }
+            }
+            if result.looked == before { break }
+            sent += batch.count
+            if dryRun {
+                result.replayed += batch.count
+                for entry in batch { each(entry.letter, .replayed) }
+            } else {
+                let copies = batch.map { message(replaying: $0.letter, keepsAttempts: pace.keepsAttempts) }
+                let outcomes = await publishing.publish(copies, deadline: .seconds(30))
+                for (entry, outcome) in zip(batch, outcomes) {
+                    switch outcome {
+                    case .success:
+                        await reader.remove(entry.delivery)
+                        result.replayed += 1
+                        each(entry.letter, .replayed)
+                    case .failure(let error):
+                        result.failed.append((entry.letter, error))
+                        each(entry.letter, .failed(error))
+                    }
+                }
+            }
+            progress(result.looked, wanted)
+            if !result.failed.isEmpty, !publishing.isOpen { break }
+            if !dryRun, result.looked < wanted, sent < pace.limit {
+                try await Task.sleep(until: pace.next(after: sent, since: began))
+            }
+            try Task.checkCancellation()
+        }
+        return result
+    }
+
+    private func message(replaying letter: DeadLetter, keepsAttempts: Bool) -> OutgoingMessage {
         switch kind {
-        case .service(let service): letter.replayMessage(to: service)
+        case .service(let service): letter.replayMessage(to: service, keepsAttempts: keepsAttempts)
         case .unrouted: letter.messagePublishedAgain()
         }
     }

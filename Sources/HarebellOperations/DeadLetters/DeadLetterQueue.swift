@@ -63,15 +63,18 @@ public struct DeadLetterQueue: Sendable {
     /// How many messages it holds that nobody has in hand.
     ///
     /// - Throws: ``OperationError`` when the queue does not exist; `AMQPError` otherwise.
-    public func count() async throws -> Int {
+    public func count() async throws -> Int { try await state(of: name).messages }
+
+    /// How many messages a queue holds that nobody has in hand, and how many consumers it has.
+    func state(of queue: String) async throws -> (messages: Int, consumers: Int) {
         let channel = try await connection.openChannel()
         do throws(AMQPError) {
-            let state = try await channel.declareQueue(name, passive: true)
+            let state = try await channel.declareQueue(queue, passive: true)
             await channel.close()
-            return Int(state.messageCount)
+            return (Int(state.messageCount), Int(state.consumerCount))
         } catch {
             await channel.close()
-            throw error.replyCode == 404 ? OperationError.noSuchQueue(name) : error
+            throw error.replyCode == 404 ? OperationError.noSuchQueue(queue) : error
         }
     }
 

@@ -7,9 +7,13 @@ extension DeadLetter {
     /// It goes to the service's due queue, so it never waits behind a backlog and no other service sees it again. The
     /// attempts start over; when it first failed is kept, and the replay is counted.
     ///
-    /// - Parameter service: The service whose dead-letter queue holds it.
-    public func replayMessage(to service: ServiceName) -> OutgoingMessage {
-        var changes: [(String, FieldValue?)] = Header.removedByReplay.map { ($0, nil) }
+    /// - Parameters:
+    ///   - service: The service whose dead-letter queue holds it.
+    ///   - keepsAttempts: Whether the attempts go on instead: what had used them up and fails again is a dead letter at
+    ///     once, not after all its retries.
+    public func replayMessage(to service: ServiceName, keepsAttempts: Bool = false) -> OutgoingMessage {
+        let removed = keepsAttempts ? Header.removedByReplay.subtracting([Header.attempt]) : Header.removedByReplay
+        var changes: [(String, FieldValue?)] = removed.map { ($0, nil) }
         changes.append((Header.replayCount, .int64(Int64(replayCount + 1))))
         if let originExchange { changes.append((Header.originExchange, .string(originExchange))) }
         return OutgoingMessage(

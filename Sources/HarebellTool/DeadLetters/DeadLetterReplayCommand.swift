@@ -1,5 +1,6 @@
 import AMQP
 import ArgumentParser
+import Harebell
 import HarebellOperations
 import HarebellRabbitMQ
 
@@ -12,17 +13,21 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
             Only the failing service gets them: original bytes, original id, attempts starting over. Each copy is
             confirmed before its dead letter is removed; what fails again comes back as a new dead letter.
             Each line is printed as soon as its copy is confirmed. What comes meanwhile is left alone.
+            Of more than 10, one is sent ahead: if it fails again, or no worker takes it, the others stay where they are.
+            Interrupted with Ctrl-C, it can be started again: what was replayed is gone from the queue.
             With --unrouted, events are published again, and every service gets them that subscribes by now.
 
             Examples:
               harebell dlq replay 0199c3a1
               harebell dlq replay --all --service partner
               harebell dlq replay --all --service partner --dry-run
+              harebell dlq replay --all --service partner --canary 5 --rate 10
               harebell dlq replay --all --unrouted
             """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var services: ServiceOptions
+    @OptionGroup var options: ReplayOptions
 
     @Flag(help: "Every dead letter that is there now.")
     var all = false
@@ -48,21 +53,50 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
             account.notFound = wanted?.notFound ?? []
             do {
                 try await services.eachQueue(on: connection) { queue in
-                    guard let selection = try await selection(in: queue, wanted?.ids, &account) else { return }
-                    let bar = Terminal.isOutputTerminal ? nil : ProgressBox()
-                    defer { bar?.finish() }
-                    let result = try await queue.replay(selection, dryRun: dryRun) { letter, outcome in
-                        account.note(letter, outcome, target: Self.target(of: letter, queue.kind))
-                    } progress: { done, total in
-                        bar?.show(verb: "replay", done: done, total: total)
+                    guard var selection = try await selection(in: queue, wanted?.ids, &account) else { return }
+                    if case .service(let service) = queue.kind, !dryRun {
+                        guard let rest = try await sendCanary(of: selection, in: queue, service, &account) else {
+                            return
+                        }
+                        selection = rest
                     }
-                    account.note(result, of: queue.name)
+                    try await replay(selection, in: queue, &account)
                 }
             } catch {
                 throw account.ended(by: error)
             }
             try account.end()
         }
+    }
+
+    private func replay(
+        _ selection: DeadLetterQueue.Selection, in queue: DeadLetterQueue, _ account: inout ReplayAccount
+    ) async throws {
+        let bar = Terminal.isOutputTerminal ? nil : ProgressBox()
+        defer { bar?.finish() }
+        let result = try await queue.replay(selection, pace: .init(rate: options.rate), dryRun: dryRun) {
+            letter, outcome in
+            account.note(letter, outcome, target: Self.target(of: letter, queue.kind))
+        } progress: { done, total in
+            bar?.show(verb: "replay", done: done, total: total)
+        }
+        account.note(result, of: queue.name)
+    }
+
+    /// Sends the canary, if there is to be one, and says what is left to replay; nil if nothing, or if it is to stay.
+    private func sendCanary(
+        of selection: DeadLetterQueue.Selection, in queue: DeadLetterQueue, _ service: ServiceName,
+        _ account: inout ReplayAccount
+    ) async throws -> DeadLetterQueue.Selection? {
+        guard let canary = options.canary(of: selection.count ?? .max) else { return selection }
+        var sent: Set<String> = []
+        let (result, outcome) = try await queue.send(canary, of: selection) { letter, outcome in
+            account.note(letter, outcome, target: "\(service), ahead of the others")
+            if case .replayed = outcome, let id = letter.id { sent.insert(id) }
+        }
+        guard account.note(outcome, of: service, canary) else { return nil }
+        let rest = selection.rest(after: sent, count: result.replayed)
+        return rest.count == 0 ? nil : rest
     }
 
     /// What to replay of a queue, or nil if nothing: because there is nothing, or because that was the answer.

@@ -1,5 +1,6 @@
 import AMQP
 import ArgumentParser
+import Harebell
 import HarebellOperations
 import HarebellRabbitMQ
 
@@ -13,6 +14,8 @@ struct ReplayAccount {
     private(set) var replayed = 0
     private(set) var failed = 0
     private var unroutedAgain = 0
+    /// The queues whose canary did not pass, so that the others were left alone.
+    private var stopped = 0
 
     init(isDryRun: Bool) {
         self.isDryRun = isDryRun
@@ -32,6 +35,35 @@ struct ReplayAccount {
         }
     }
 
+    /// Tells what became of a canary.
+    ///
+    /// - Returns: Whether the others may follow.
+    mutating func note(
+        _ outcome: DeadLetterQueue.CanaryOutcome, of service: ServiceName, _ canary: DeadLetterQueue.Canary
+    ) -> Bool {
+        let problem: String
+        switch outcome {
+        case .passed:
+            Terminal.note("✔ canary: taken by \(service), not failed again within \(Units.seconds(canary.watch))")
+            return true
+        case .failedAgain(let letter):
+            let error = [letter.errorType, letter.errorMessage].compactMap(\.self).joined(separator: ": ")
+            let reason = SafeText.line(error.isEmpty ? letter.reason.rawValue : error)
+            problem = "\(SafeText.line(letter.id ?? "-")) failed again (\(reason))"
+        case .unclear:
+            problem = "a dead letter has come, or somebody reads: nobody can tell whether it failed again"
+        case .notTaken:
+            problem = "no worker took it within \(Units.seconds(canary.timeout)); it waits in the queue of \(service)"
+        case .noWorker:
+            problem = "no worker of \(service) takes messages: start or resume it, or give --canary 0"
+        case .notSent:
+            problem = "it could not be sent"
+        }
+        Terminal.note("✘ canary: \(problem). The others were left alone.")
+        stopped += 1
+        return false
+    }
+
     /// Adds what is known at the end of a queue.
     mutating func note(_ result: DeadLetterQueue.ReplayResult, of queue: String) {
         unroutedAgain += result.unroutedAgain
@@ -49,12 +81,12 @@ struct ReplayAccount {
                 "✘ \(unroutedAgain) lie in 'unrouted' again: no service subscribes to them (see 'harebell topology verify')"
             )
         }
-        let isWell = failed == 0 && notFound.isEmpty && unroutedAgain == 0
+        let isWell = failed == 0 && notFound.isEmpty && unroutedAgain == 0 && stopped == 0
         if isWell, replayed == 0, !declined.isEmpty {
             throw ToolError("Nothing was done.", exitCode: ExitStatus.cancelled)
         }
         Terminal.note("\(isWell ? "✔ " : "")\(summary)")
-        if failed > 0 || unroutedAgain > 0 || (!notFound.isEmpty && replayed > 0) {
+        if failed > 0 || unroutedAgain > 0 || stopped > 0 || (!notFound.isEmpty && replayed > 0) {
             throw replayed > 0 ? ExitStatus.partial : ExitStatus.failed
         }
         if !notFound.isEmpty { throw ExitStatus.notFound }

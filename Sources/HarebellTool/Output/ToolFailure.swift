@@ -61,14 +61,14 @@ struct ToolFailure {
         switch error {
         case .noSuchQueue, .noSuchExchange: "Create what is missing with 'harebell topology apply'."
         case .inUse: "Wait until the other reader is done."
-        case .management, .bodyTooLarge: nil
+        case .management, .bodyTooLarge, .noCanary: nil
         }
     }
 
     private static func code(_ error: OperationError) -> ExitCode {
         switch error {
         case .noSuchQueue, .noSuchExchange: ExitStatus.notFound
-        case .inUse, .management, .bodyTooLarge: ExitStatus.failed
+        case .inUse, .management, .bodyTooLarge, .noCanary: ExitStatus.failed
         }
     }
 }

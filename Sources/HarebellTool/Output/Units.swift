@@ -29,6 +29,9 @@ enum Units {
         }
     }
 
+    /// `5 s`, `0.5 s`.
+    static func seconds(_ duration: Duration) -> String { "\(tenths(duration / .seconds(1))) s" }
+
     /// One digit after the point, none when it is 0.
     static func tenths(_ value: Double) -> String {
         let tenths = Int((value * 10).rounded())
