@@ -166,6 +166,7 @@ let package = Package(
             name: "AMQPTests",
             dependencies: [
                 "AMQP", "CHeap", "HarebellDevelopment", "TestSupport", logging, nioSSL,
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),

@@ -25,6 +25,16 @@ struct ChannelMachine: Sendable {
         var deadline: NIODeadline?
         /// For basic.consume and basic.cancel: the consumer's tag, which the answer repeats.
         var consumerTag: String?
+
+        /// Whether something happens when its deadline passes: somebody waits for the answer, or reads what the consumer
+        /// delivers, whose end is the answer to a basic.cancel.
+        var isTimed: Bool {
+            switch listener {
+            case .waiting: true
+            case .abandoned: kind == .basicCancelOK
+            case .silent: false
+            }
+        }
     }
 
     /// Whoever waits for the channel's end.
@@ -103,11 +113,14 @@ struct ChannelMachine: Sendable {
     ) {
         var isUnwanted = false
         for index in calls.indices {
-            guard case .waiting(let waiter) = calls[index].listener,
-                isGivenUp(calls[index].id, calls[index].deadline)
-            else { continue }
-            calls[index].listener = .abandoned
-            out.effects.append(.reply(waiter, .failure(error)))
+            guard isGivenUp(calls[index].id, calls[index].deadline) else { continue }
+            switch calls[index].listener {
+            case .waiting(let waiter):
+                calls[index].listener = .abandoned
+                out.effects.append(.reply(waiter, .failure(error)))
+            case .abandoned where calls[index].isTimed: break
+            case .abandoned, .silent: continue
+            }
             switch calls[index].kind {
             case .channelOpenOK, .confirmSelectOK:
                 // Nobody will ever use the channel.
@@ -122,6 +135,7 @@ struct ChannelMachine: Sendable {
                 for message in early { release(message.info.deliveryTag, &out) }
             case .basicCancelOK where error.code == .timedOut:
                 // Whoever reads its deliveries is told the end now: the broker may be silent for as long as it likes.
+                calls[index].deadline = nil
                 guard let tag = calls[index].consumerTag, let place = consumerIndex(tag) else { break }
                 flushInbox(tag, &out)
                 if let queue = consumers[place].queue.take() {
@@ -155,7 +169,7 @@ struct ChannelMachine: Sendable {
             earliest = earliest.map { min($0, deadline) } ?? deadline
         }
         for call in calls {
-            guard case .waiting = call.listener, let deadline = call.deadline else { continue }
+            guard let deadline = call.deadline, call.isTimed else { continue }
             earliest = earliest.map { min($0, deadline) } ?? deadline
         }
         return earliest

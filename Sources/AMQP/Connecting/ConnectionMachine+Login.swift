@@ -18,19 +18,24 @@ extension ConnectionMachine {
         case (.connectionClose(let payload), _): closedByBroker(payload)
         case (.connectionCloseOK, .closing): finish(nil)
         case (.connectionBlocked(let reason), .open), (.connectionBlocked(let reason), .closing):
-            blockedReason = reason
+            let words = BrokerReply.printable(reason)
+            blockedReason = words
             blockedSince = blockedSince ?? now
-            out.effects.append(.log(.warning, "the broker blocks publishing: \(reason)"))
+            out.effects.append(.log(.warning, "the broker blocks publishing: \(words)"))
         case (.connectionUnblocked, .open), (.connectionUnblocked, .closing):
-            blockedReason = nil
-            if let blockedSince { blockedBefore = blockedBefore + (now - blockedSince) }
-            blockedSince = nil
+            unblock(now: now)
             out.effects.append(.log(.notice, "the broker takes publishes again"))
             openGate()
         default:
             throw AMQPError(
                 .protocolViolation, "the broker sent \(method.name) on channel 0, where \(expected)", replyCode: 503)
         }
+    }
+
+    mutating func unblock(now: NIODeadline) {
+        blockedReason = nil
+        if let blockedSince { blockedBefore = blockedBefore + (now - blockedSince) }
+        blockedSince = nil
     }
 
     private var expected: String {
@@ -60,8 +65,8 @@ extension ConnectionMachine {
             response = []
         }
         guard mechanisms.split(separator: " ").contains(where: { $0 == mechanism }) else {
-            throw AMQPError(
-                .authenticationRefused, "the broker does not offer \(mechanism), only: \(mechanisms.prefix(120))")
+            let offered = BrokerReply.printable(mechanisms, bytes: 120)
+            throw AMQPError(.authenticationRefused, "the broker does not offer \(mechanism), only: \(offered)")
         }
         let method = OutboundMethod.connectionStartOK(
             properties: clientProperties, mechanism: mechanism, response: response)

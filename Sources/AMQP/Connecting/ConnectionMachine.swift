@@ -152,6 +152,8 @@ struct ConnectionMachine: Sendable {
         for (_, waiter) in closeWaiters { out.effects.append(.closed(waiter, error)) }
         closeWaiters = []
         heartbeat = nil
+        // Nobody is held up by a connection that is no more; it has no other use for the time of day.
+        unblock(now: .now())
         out.spareBodies.close()
         earliestDeadline = nil
         closeDeadline = nil

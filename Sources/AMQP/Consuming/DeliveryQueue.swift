@@ -102,6 +102,8 @@ final class DeliveryQueue: Sendable {
     }
 
     /// How many tasks wait for a delivery.
+    var isFinished: Bool { state.withLockedValue { $0.end != nil } }
+
     var waitingCount: Int { state.withLockedValue { $0.waiting.count } }
 
     private static let cancelled = AMQPError(.cancelled, "the task that waited for a delivery was cancelled")

@@ -37,6 +37,17 @@ struct BrokerReply: CustomStringConvertible {
             })
     }
 
+    /// The same of a text that may be long, cut to so many bytes of UTF-8.
+    static func printable(_ text: String, bytes limit: Int) -> String {
+        // Between two scalars: a Character may have as many of them as fit into a frame.
+        var size = 0
+        let start = text.unicodeScalars.prefix { scalar in
+            size += UTF8.width(scalar)
+            return size <= limit
+        }
+        return printable(String(start))
+    }
+
     /// For example `404 NOT_FOUND: there is no queue "email" in virtual host "/": declare it first`.
     var description: String { "\(code) \(Self.name(of: code)): \(sentence)" }
 

@@ -64,10 +64,16 @@ public final class AMQPClient: Sendable {
         var rotation = HostRotation(configuration.hosts)
         var failures = 0
         while !isStopped {
-            do {
+            do throws(AMQPError) {
                 let connection = try await AMQPConnection.connect(
                     configuration, hosts: rotation.hosts, on: eventLoop, logger: logger)
-                try await prepare(connection)
+                do throws(AMQPError) {
+                    try await prepare(connection)
+                } catch {
+                    // It takes logins and no more: others may do better.
+                    rotation.failed(connection.host)
+                    throw error
+                }
                 failures = 0
                 logger.info("connected to the broker", metadata: ["broker_host": "\(connection.host)"])
                 let error = await serve(connection)
@@ -78,7 +84,9 @@ public final class AMQPClient: Sendable {
             } catch {
                 guard !isStopped else { return }
                 logger.warning("cannot reach the broker", metadata: ["error": "\(error)"])
-                if error.code == .authenticationRefused { rotation.refused() }
+                // Hosts are meant to share their users, but one may be wrong: the others come first.
+                let refuser = rotation.hosts.first { error.code == .authenticationRefused && isAbout($0, error) }
+                if let refuser { rotation.failed(refuser) }
                 enter(.connecting(error))
             }
             failures += 1
@@ -88,8 +96,13 @@ public final class AMQPClient: Sendable {
         }
     }
 
+    private func isAbout(_ host: AMQPConfiguration.Host, _ error: AMQPError) -> Bool {
+        error.host == "\(AMQPConfiguration.Host(name: host.name, port: configuration.port(of: host)))"
+    }
+
+    /// Whether no connection is wanted any more; while what was published is still to be confirmed, one is.
     private var isStopped: Bool {
-        Task.isCancelled || box.withLockedValue { $0.isShuttingDown }
+        Task.isCancelled || box.withLockedValue { $0.isDrained }
     }
 
     private var lastError: AMQPError? {
@@ -123,9 +136,12 @@ public final class AMQPClient: Sendable {
 
     /// Told to stop, or cancelled: the first leaves time for what is still to be confirmed.
     private func sayGoodbye() async {
-        guard case .success(let connection) = box.withLockedValue({ $0.connection }) else { return }
         if !Task.isCancelled { await drainPublishers(atMost: .seconds(5)) }
-        await connection.close()
+        let connection = box.withLockedValue { state in
+            state.isDrained = true
+            return state.connection
+        }
+        if case .success(let connection) = connection { await connection.close() }
     }
 
     /// Publishes what is still to be confirmed, as far as 5 s allow, closes the connection and ends ``run()``.

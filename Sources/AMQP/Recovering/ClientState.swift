@@ -21,6 +21,8 @@ struct ClientState: Sendable {
     var history = (connects: 0, blockedTime: Duration.zero)
     var isRunning = false
     var isShuttingDown = false
+    /// Whether the orderly end has come to the connection: what was published is confirmed, or its time is over.
+    var isDrained = false
     var actions: [(name: String, action: @Sendable (AMQPConnection) async throws -> Void)] = []
     /// Publishers beside the client's own, each with a channel of its own.
     var publishers: [RecoveringPublisher] = []

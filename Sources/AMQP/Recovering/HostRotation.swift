@@ -6,12 +6,7 @@ struct HostRotation: Sendable {
         self.hosts = hosts
     }
 
-    /// The first host that answered refused the login; hosts are meant to share their users, but one may be wrong.
-    mutating func refused() {
-        hosts.append(hosts.removeFirst())
-    }
-
-    /// The connection to a host broke.
+    /// A host could not be reached, refused the login, or its connection broke.
     mutating func failed(_ host: AMQPConfiguration.Host) {
         guard let index = hosts.firstIndex(of: host) else { return }
         hosts.append(hosts.remove(at: index))

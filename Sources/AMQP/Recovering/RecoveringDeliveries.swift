@@ -156,11 +156,15 @@ final class RecoveringSubscription: Sendable {
             return state.wasSubscribed
         }
         switch error.code {
-        case .cancelled, .invalidArgument: throw error
+        case .cancelled: throw error
+        // What it was called with was good once: all channels of the connection are in use.
+        case .invalidArgument where !wasSubscribed: throw error
         case .closed where client.isClosed: throw error
         default: break
         }
-        guard wasSubscribed || error.isRetriable || error.code == .closed else { throw error }
+        // A peer that breaks the protocol is one of several hosts, and the client goes on to the next.
+        let isPassing = error.isRetriable || error.code == .closed || error.code == .protocolViolation
+        guard wasSubscribed || isPassing else { throw error }
         client.logger.warning("cannot subscribe", metadata: ["queue": "\(queue)", "error": "\(error)"])
     }
 

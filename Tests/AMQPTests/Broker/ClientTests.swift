@@ -1,4 +1,5 @@
 import HarebellDevelopment
+import InMemoryLogging
 import Logging
 import NIOConcurrencyHelpers
 import TestSupport
@@ -155,6 +156,64 @@ func withClient<R: Sendable>(
                     await failure { try await client.publish(.test()) } == nil
                 }
                 #expect(published.withLockedValue { $0.count } == 2)
+            }
+        }
+    }
+
+    @Test func `an orderly end waits for the confirm of what a lost connection left, on the next one`() async throws {
+        let client = NIOLockedValueBox<AMQPClient?>(nil)
+        // The first connection takes the message, is told that the end has come, and is lost without a confirm.
+        try await withScriptedBroker(reacting: { call in
+            guard (call.method.classID, call.method.methodID) == (60, 40), call.connection == 0 else {
+                return Reaction.wellBehaved(call)
+            }
+            client.withLockedValue { $0 }?.beginShutdown()
+            return .sendAndHangUp([])
+        }) { broker, configuration in
+            try await withClient(configuration) { running in
+                client.withLockedValue { $0 = running }
+                #expect(await failure { try await running.publish(.test()) } == nil)
+                #expect(broker.connectionCount == 2)
+            }
+        }
+    }
+
+    @Test func `a subscription outlives that all channels are in use`() async throws {
+        try await withVirtualHost { url in
+            var configuration = try AMQPConfiguration(uri: url)
+            configuration.channelMax = 8
+            let log = InMemoryLogHandler()
+            try await withClient(configuration, logger: Logger(label: "log") { _ in log }) { client in
+                let queue = uniqueName("queue")
+                try await client.withChannel { try await $0.declareQueue(queue) }
+                let deliveries = client.consume(queue, prefetch: 5)
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    group.addTask {
+                        for try await delivery in deliveries {
+                            delivery.acknowledge()
+                            return 1
+                        }
+                        return 0
+                    }
+                    try await eventually("it is subscribed") { deliveries.isSubscribed }
+                    try await client.withConnection { connection in
+                        var taken: [AMQPChannel] = []
+                        while let channel = try? await connection.openChannel() { taken.append(channel) }
+                        try await taken[0].deleteQueue(queue)
+                        try await eventually("it is noticed") { !deliveries.isSubscribed }
+                        try await taken[0].declareQueue(queue)
+                        // What the old subscription had is taken too.
+                        while let channel = try? await connection.openChannel() { taken.append(channel) }
+                        try await eventually("it finds no channel") {
+                            log.entries.contains { $0.message == "cannot subscribe" }
+                        }
+                        #expect(log.entries.contains { "\($0.metadata)".contains("channels of the connection") })
+                        for channel in taken { await channel.close() }
+                    }
+                    try await client.publish(.test(exchange: "", key: queue))
+                    #expect(try await group.next() == 1)
+                    await deliveries.cancel()
+                }
             }
         }
     }

@@ -5,6 +5,12 @@ import Testing
 
 /// Words of brokers that no test can make them say, or of other versions than the one at hand.
 @Suite struct `Broker replies` {
+    @Test(arguments: 0...8) func `a text is cut between two letters`(limit: Int) {
+        let cut = BrokerReply.printable("a\u{301}é\u{1F600}z", bytes: limit)
+        let whole = ["", "a", "a", "a\u{301}", "a\u{301}", "a\u{301}é", "a\u{301}é", "a\u{301}é", "a\u{301}é"]
+        #expect(Array(cut.unicodeScalars) == Array(whole[limit].unicodeScalars))
+    }
+
     static let scripted: [(UInt16, String, String)] = [
         (311, "CONTENT_TOO_LARGE", "it gave no reason: the message is larger than the broker takes"),
         (402, "INVALID_PATH - no access", "no access: check the name of the virtual host"),

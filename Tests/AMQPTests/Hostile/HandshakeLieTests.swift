@@ -126,6 +126,35 @@ func withLiar<R>(
         }
     }
 
+    @Test func `the host that refused comes last, not the one that is down`() async throws {
+        let refusal = BrokerBytes.close(403, "ACCESS_REFUSED - wrong")
+        try await withLiar(Reaction.wellBehaved(until: .startOK) { _ in .send(refusal) }) { liar, good, configuration in
+            var configuration = configuration
+            configuration.hosts.insert(.init(name: "127.0.0.1", port: 1), at: 0)
+            var recovery = RecoveryPolicy(initialDelay: .milliseconds(20), maximumDelay: .milliseconds(100))
+            recovery.refusedDelay = .milliseconds(50)
+            try await withClient(configuration, recovery: recovery) { client in
+                try await client.waitUntilConnected(timeout: .seconds(20))
+                #expect(good.connectionCount == 1)
+                #expect(liar.connectionCount == 1)
+            }
+        }
+    }
+
+    @Test func `a host that takes the login and no more comes last`() async throws {
+        let isFollower: @Sendable (ReceivedCall) -> Bool = { ($0.method.classID, $0.method.methodID) == (20, 10) }
+        let script: Reaction.Script = { isFollower($0) ? .sendAndHangUp([]) : Reaction.wellBehaved($0) }
+        try await withLiar(script) { liar, good, configuration in
+            try await withClient(configuration) { client in
+                client.onConnect("opens a channel") { _ = try await $0.openChannel() }
+            } _: { client in
+                try await client.waitUntilConnected(timeout: .seconds(20))
+                #expect(good.connectionCount == 1)
+                #expect(liar.connectionCount == 1)
+            }
+        }
+    }
+
     /// Unusual, but no lie.
     static let oddities: [(name: String, step: Reaction.Step, reaction: Reaction)] =
         [

@@ -194,4 +194,28 @@ import Testing
         test.receive(BrokerBytes.method(0, 10, 61))
         #expect(test.machine.blockedReason == nil)
     }
+
+    @Test func `a connection that is over is not blocked, and its time does not go on`() {
+        var test = MachineUnderTest.open()
+        test.receive(BrokerBytes.blocked("low on memory"))
+        test.perform { $0.disconnected(nil) }
+        #expect(test.machine.blockedReason == nil && test.machine.blockedSince == nil)
+    }
+
+    @Test func `the reason of a blocked connection cannot end a line`() {
+        var test = MachineUnderTest.open()
+        test.receive(BrokerBytes.blocked("low\n\u{1B}[2Jon \u{202E}memory"))
+        #expect(test.machine.blockedReason == "low??[2Jon ?memory")
+    }
+
+    @Test func `a violation is told to the broker in as many bytes as it takes`() throws {
+        var test = MachineUnderTest.open()
+        // One letter as Swift counts them, and four times what a short string holds.
+        let long = "a" + String(repeating: "\u{301}", count: 500)
+        test.perform { $0.violate(AMQPError(.protocolViolation, long, replyCode: 501)) }
+        let close = try #require(test.sent().first)
+        #expect(close.method == [10, 50])
+        #expect(close.payload.count < 4 + 2 + 1 + 255 + 4)
+        #expect(close.payload.count > 200)
+    }
 }

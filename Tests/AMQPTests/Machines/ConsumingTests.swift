@@ -208,7 +208,10 @@ import Testing
         #expect(test.sent().map(\.method) == [[60, 30]])
     }
 
-    @Test func `a stream ends when its cancel is not answered in time`() async throws {
+    @Test(arguments: [false, true])
+    func `a stream ends when its cancel is not answered in time, also when nobody waits for it any more`(
+        isGivenUp: Bool
+    ) async throws {
         var test = MachineUnderTest.open()
         let id = test.openChannel()
         let (queue, _) = consume(&test, on: id)
@@ -220,9 +223,11 @@ import Testing
                 .basicCancel(tag: "tag"), answeredBy: .basicCancelOK, on: id, callID: 98, reply.waiter,
                 deadline: now + .seconds(3), isCancelled: false)
         }
+        if isGivenUp { test.perform { $0.cancelCall(98, on: id.number) } }
         test.advance(.seconds(4))
-        #expect(reply.values.first?.failure?.code == .timedOut)
+        #expect(reply.values.map(\.failure?.code) == [isGivenUp ? .cancelled : .timedOut])
         #expect(try await queue.next()?.body == [1])
+        try #require(queue.isFinished)
         #expect(try await queue.next() == nil)
         _ = test.sent()
         test.receive(BrokerBytes.deliver(1, tag: "tag", 2, body: [2]))

@@ -56,6 +56,15 @@ import Testing
         #expect(!String(decoding: test.sentBytes(), as: UTF8.self).contains("guest"))
     }
 
+    @Test func `the mechanisms of a broker are told without what could end a line, in few bytes`() throws {
+        var test = MachineUnderTest()
+        test.receive(
+            BrokerBytes.start(mechanisms: "X\n\u{1B}[2J a" + String(repeating: "\u{301}", count: 30_000)))
+        let message = try #require(test.opened.values.first?.failure?.message)
+        #expect(message.contains("only: X??[2J "))
+        #expect(message.utf8.count < 200)
+    }
+
     @Test func `a refused login tells the broker's words`() {
         let refused = error([BrokerBytes.start(), BrokerBytes.close(403, "ACCESS_REFUSED - Login was refused")])
         #expect(refused?.code == .authenticationRefused)
