@@ -118,7 +118,8 @@ extension ConnectionMachine {
     mutating func violate(_ error: AMQPError) {
         if case .start = phase {
         } else {
-            let payload = ClosePayload(code: error.replyCode ?? 541, text: BrokerReply.printable(error.message, bytes: 250))
+            let payload = ClosePayload(
+                code: error.replyCode ?? 541, text: BrokerReply.printable(error.message, bytes: 250))
             out.send(.connectionClose(payload), channel: 0)
         }
         out.effects.append(.log(.error, "closing the connection: \(error)"))

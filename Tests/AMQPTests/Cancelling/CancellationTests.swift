@@ -57,7 +57,7 @@ import Testing
     @Test func `TLS with a server that says nothing`() async throws {
         let workshop = try await CertificateWorkshop.shared()
         let greeted = Recorder<Void>()
-        try await withRawServer({ _ in greeted.record(()) }) { port in
+        try await withRawServer({ _ in greeted.record(()) }) { port, _ in
             var configuration = Self.configuration(port: port)
             configuration.tls = TLSOptions(caFile: workshop.authority.certificateFile)
             _ = try await cancelSuspended(

@@ -34,6 +34,32 @@ import Testing
             })
     }
 
+    @Test func `all lies one after the other leave memory flat`() async {
+        show(
+            await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
+                for lie in HandshakeLie.all {
+                    try await withLiar(lie.script) { liar, _, configuration in
+                        var configuration = configuration
+                        configuration.hosts = [liar.host]
+                        #expect(
+                            await failure {
+                                _ = try await AMQPConnection.connect(configuration, logger: quietLogger)
+                            } != nil)
+                    }
+                }
+                for lie in PeerLie.all {
+                    try await withLiar(`Lies after the login`.script(lie)) { _, _, configuration in
+                        let connection = try await AMQPConnection.connect(configuration, logger: quietLogger)
+                        #expect(try await `Lies after the login`.provoke(connection).call != nil)
+                    }
+                }
+                print(
+                    "flood: \(HandshakeLie.all.count + PeerLie.all.count) lies,",
+                    "at most \(peakResidentMebibytes()) MiB held")
+                #expect(peakResidentMebibytes() < FloodExitTests.mostMebibytes)
+            })
+    }
+
     @Test func `deliveries for a consumer that is gone are given back, and none is kept`() async {
         show(
             await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {

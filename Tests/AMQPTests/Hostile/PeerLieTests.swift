@@ -4,7 +4,7 @@ import Testing
 @testable import AMQP
 
 @Suite(.timeLimit(.minutes(3))) struct `Lies after the login` {
-    private func script(_ lie: PeerLie) -> Reaction.Script {
+    static func script(_ lie: PeerLie) -> Reaction.Script {
         let tag = Recorder<String>()
         return { call in
             switch (call.method.classID, call.method.methodID) {
@@ -21,13 +21,13 @@ import Testing
     }
 
     /// What each that waits on the liar's connection is told.
-    private struct Failures {
+    struct Failures {
         var call: AMQPError?
         var publishes: [AMQPError?]
         var delivery: AMQPError?
     }
 
-    private func provoke(_ connection: AMQPConnection) async throws -> Failures {
+    static func provoke(_ connection: AMQPConnection) async throws -> Failures {
         let channel = try await connection.openChannel(confirms: true)
         let deliveries = try await channel.consume("queue", prefetch: 10)
         let outcomes = Recorder<AMQPError?>()
@@ -42,12 +42,12 @@ import Testing
 
     @Test(arguments: PeerLie.all)
     func `a lie is named to everything that waits, and the next host is used`(lie: PeerLie) async throws {
-        try await withLiar(script(lie)) { liar, good, configuration in
+        try await withLiar(Self.script(lie)) { liar, good, configuration in
             try await withClient(configuration) { client in
                 let start = ContinuousClock.now
                 let failures = try await client.withConnection { connection in
                     #expect(connection.host == liar.host)
-                    return try await provoke(connection)
+                    return try await Self.provoke(connection)
                 }
                 #expect(ContinuousClock.now - start < namingPromise + schedulingAllowance)
                 #expect(failures.publishes.count == 1)

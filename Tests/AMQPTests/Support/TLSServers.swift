@@ -18,16 +18,18 @@ extension CertificateWorkshop.Identity {
     }
 }
 
-/// Runs a test with a server that does one thing with the first bytes it gets.
+/// Runs a test with a server that does one thing whenever it gets bytes, and keeps them.
 func withRawServer<R>(
-    _ answer: @escaping @Sendable (any Channel) -> Void, _ body: (_ port: Int) async throws -> R
+    _ answer: @escaping @Sendable (any Channel) -> Void,
+    _ body: (_ port: Int, _ received: Recorder<[UInt8]>) async throws -> R
 ) async throws -> R {
+    let received = Recorder<[UInt8]>()
     let clients = NIOLockedValueBox<[any Channel]>([])
     let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .childChannelInitializer { channel in
             clients.withLockedValue { $0.append(channel) }
             return channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(RawHandler(answer))
+                try channel.pipeline.syncOperations.addHandler(RawHandler(answer, received))
             }
         }
         .bind(host: "127.0.0.1", port: 0).get()
@@ -36,7 +38,7 @@ func withRawServer<R>(
         try? await server.close()
     }
     do {
-        let result = try await body(server.localAddress?.port ?? 0)
+        let result = try await body(server.localAddress?.port ?? 0, received)
         await stop()
         return result
     } catch {
@@ -49,12 +51,15 @@ private final class RawHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let answer: @Sendable (any Channel) -> Void
+    private let received: Recorder<[UInt8]>
 
-    init(_ answer: @escaping @Sendable (any Channel) -> Void) {
+    init(_ answer: @escaping @Sendable (any Channel) -> Void, _ received: Recorder<[UInt8]>) {
         self.answer = answer
+        self.received = received
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        received.record(Array(buffer: unwrapInboundIn(data)))
         answer(context.channel)
     }
 }

@@ -118,12 +118,18 @@ import Testing
                 return (error, broker.port)
             }
         case .clear(let answer):
-            (error, port) = try await withRawServer(answer) { [configuration] port in
+            (error, port) = try await withRawServer(answer) { [configuration] port, received in
                 var configuration = configuration
                 configuration.hosts[0].port = port
-                return (
-                    await failure { _ = try await AMQPConnection.connect(configuration, logger: quietLogger) }, port
-                )
+                let error = await failure {
+                    _ = try await AMQPConnection.connect(configuration, logger: quietLogger)
+                }
+                // A TLS record with a ClientHello (RFC 8446 §5.1), perhaps an alert, and nothing in clear text.
+                let bytes = received.values.flatMap { $0 }
+                #expect(bytes.starts(with: [22, 3]))
+                let text = String(decoding: bytes, as: UTF8.self)
+                for secret in ["AMQP", "guest", "PLAIN"] { #expect(!text.contains(secret)) }
+                return (error, port)
             }
         }
         let text = try #require(error?.description)
