@@ -1,8 +1,5 @@
 /// A body frame whose beginning was taken before the rest had arrived.
 struct PartialBody: Sendable {
-    /// Frames of at least so many bytes are taken in parts; smaller ones are kept until they are whole.
-    static let smallest = 1024
-
     let head: Frame.Head
     /// How many bytes of the payload have not come.
     var missing: Int
@@ -17,7 +14,7 @@ struct PartialBody: Sendable {
 extension ConnectionMachine {
     /// Takes the beginning of a body frame that has not arrived whole; returns how many bytes were used.
     mutating func beginBody(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
-        guard let head = try scanner.head(in: bytes), head.kind == .body, head.length >= PartialBody.smallest,
+        guard let head = try scanner.head(in: bytes), head.kind == .body, head.length >= smallestPartialBody,
             Int(head.channel) < channels.count,
             channels[Int(head.channel)]?.expectsBody(of: head.length) == true
         else { return 0 }

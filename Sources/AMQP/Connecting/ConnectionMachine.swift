@@ -62,6 +62,8 @@ struct ConnectionMachine: Sendable {
     var ended: [UInt64: AMQPError?] = [:]
     var withDeliveries: [UInt16] = []
     var withAcknowledgements: [UInt16] = []
+    /// Body frames of at least so many bytes are taken in parts; smaller ones are kept until they are whole.
+    var smallestPartialBody = 1024
     /// Which channels take settlements, for the intake.
     var channelChanges: [Intake.ChannelChange] = []
 

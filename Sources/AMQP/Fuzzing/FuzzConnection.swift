@@ -22,6 +22,8 @@ struct FuzzConnection: Sendable {
     var prepared: [FuzzAccount.Entry] = []
     private var sent: FuzzSentFrames
     private var messages: [String: [Int]] = [:]
+    /// The streams of deliveries that were told their end.
+    private var ended: Set<ObjectIdentifier> = []
     private var finding: FuzzFinding?
 
     /// One that has just been connected.
@@ -34,6 +36,8 @@ struct FuzzConnection: Sendable {
         account = FuzzAccount()
         machine = ConnectionMachine(
             configuration: configuration, openWaiter: account.waiter { FuzzAnswer($0) })
+        // Inputs are short, and what comes in parts is to be among them.
+        machine.smallestPartialBody = 16
         machine.connected()
         prepared = account.snapshot
     }
@@ -79,9 +83,12 @@ struct FuzzConnection: Sendable {
     private mutating func runEffects() {
         for effect in machine.out.takeEffects() {
             switch effect {
-            case .deliver(_, let batch): for message in batch { take(message) }
             // The queue of a consumer is shared by all runs; it is neither filled nor ended.
-            case .finish: break
+            case .deliver(let queue, let batch):
+                if ended.contains(ObjectIdentifier(queue)) { note("a stream got deliveries after its end") }
+                for message in batch { take(message) }
+            case .finish(let queue, _):
+                if !ended.insert(ObjectIdentifier(queue)).inserted { note("a stream was told its end twice") }
             default: effect.run()
             }
         }
@@ -122,6 +129,8 @@ struct FuzzConnection: Sendable {
         var end: FuzzAnswer?
         if case .over(let error) = machine.phase { end = FuzzAnswer(error) }
         write()
+        // One that has not begun is nobody's when its call fails.
+        let streams = machine.channels.compactMap { $0?.consumers }.joined().filter(\.hasBegun).compactMap(\.queue)
         advance(.seconds(31))
         write()
         perform { $0.disconnected(nil) }
@@ -133,6 +142,9 @@ struct FuzzConnection: Sendable {
         }
         guard machine.isOver, machine.channels.allSatisfy({ $0 == nil }) else {
             throw FuzzFinding("the connection is not over after its socket broke")
+        }
+        guard streams.allSatisfy({ ended.contains(ObjectIdentifier($0)) }) else {
+            throw FuzzFinding("a stream was not told its end")
         }
         return Outcome(end: end, answers: answers, messages: messages)
     }
