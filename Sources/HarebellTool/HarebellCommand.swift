@@ -48,7 +48,15 @@ enum Tool {
     static func run(_ command: (some AsyncParsableCommand).Type) async {
         do {
             var parsed = try command.parseAsRoot()
-            if var asynchronous = parsed as? any AsyncParsableCommand {
+            if parsed is any StoppableCommand {
+                // Parsed once more: what was parsed is not for another task.
+                let result: Void? = try await Interruption.untilSignal(saying: "stopping") {
+                    if var stoppable = try command.parseAsRoot() as? any AsyncParsableCommand {
+                        try await stoppable.run()
+                    }
+                }
+                if result == nil { throw ExitStatus.interrupted }
+            } else if var asynchronous = parsed as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try parsed.run()

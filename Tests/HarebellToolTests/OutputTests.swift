@@ -4,6 +4,29 @@ import Testing
 @testable import HarebellTool
 
 @Suite struct OutputTests {
+    @Test(arguments: [
+        "$(reboot)", "a b", "--all", "-y", "a;b", "", "a'b", "a\u{9B}2J", String(repeating: "a", count: 256),
+    ])
+    func `an id that a shell could take for something else is no argument`(id: String) {
+        #expect(SafeText.argument(id) == nil)
+    }
+
+    @Test func `ids as services make them are arguments`() {
+        for id in ["01a22675-4587-7638-ba08-e3360f4aea31", "order:1001", "A_1.b"] {
+            #expect(SafeText.argument(id) == id)
+        }
+    }
+
+    @Test func `JSON says the same without what a terminal would obey`() throws {
+        let hostile = "a\u{9B}2J\u{7F}\u{202E}b\u{1F600}\u{E000}\n\u{10FFFF}"
+        let text = try JSONOutput.text(["text": hostile], isPretty: true)
+        #expect(
+            text.contains(
+                #"a\u009b2J\u007f\u202eb\u{1F600}\ue000\n\udbff\udfff"#.replacing("\\u{1F600}", with: "\u{1F600}")))
+        let decoded = try JSONDecoder().decode([String: String].self, from: Data(text.utf8))
+        #expect(decoded == ["text": hostile])
+    }
+
     @Test func `columns are aligned, text left and numbers right`() {
         var table = Table([.text("QUEUE"), .number("READY"), .text("STATE")])
         table.add(["email", "12", "running"])

@@ -33,7 +33,7 @@ extension DeadLetterQueue {
 
 /// How a replay is paced, and the canary that goes ahead of it, seen by a real worker.
 @Suite(.timeLimit(.minutes(2))) struct `Replaying at a pace` {
-    private static let canary = DeadLetterQueue.Canary(watch: .milliseconds(500), timeout: .seconds(20))
+    private static let canary = DeadLetterQueue.Canary(timeout: .seconds(20))
 
     /// The topology of `partner` with dead letters that had used up their attempts, `m0` and so on.
     private func withDeadLetters(
@@ -67,14 +67,15 @@ extension DeadLetterQueue {
 
     /// Runs a worker of `partner`, whose retries take longer than any of these tests.
     private func withWorker(
-        _ url: String, handler: @escaping @Sendable (Ordered, HandlerContext) async throws -> Void,
+        _ url: String, breaker: BreakerPolicy? = nil,
+        handler: @escaping @Sendable (Ordered, HandlerContext) async throws -> Void,
         _ body: () async throws -> Void
     ) async throws {
         let transport = RabbitMQTransport(configuration: try AMQPConfiguration(uri: url), logger: quietLogger)
         let worker = Worker(
             service: "partner", transport: transport,
             configuration: WorkerConfiguration(
-                retry: RetryPolicy(immediate: [], delayed: [.seconds(30), .seconds(30)])),
+                retry: RetryPolicy(immediate: [], delayed: [.seconds(30), .seconds(30)], jitter: 0), breaker: breaker),
             logger: quietLogger
         ) { Subscription(to: Ordered.self) { event, context in try await handler(event, context) } }
         let group = ServiceGroup(configuration: .init(services: [transport, worker], logger: quietLogger))
@@ -124,20 +125,19 @@ extension DeadLetterQueue {
         }
     }
 
-    @Test func `a canary that is handled lets the others follow, and has its attempts behind it`() async throws {
+    @Test func `a canary that is handled lets the others follow`() async throws {
         try await withDeadLetters(3) { url, queue, _ in
             let seen = Mutex<[Int]>([])
             try await withWorker(url) { event, context in
                 seen.withLock { $0.append(event.number * 100 + context.attempt) }
             } _: {
                 let (result, outcome) = try await queue.send(Self.canary, of: .oldest(3))
-                guard case .passed = outcome else { return #expect(Bool(false), "\(outcome)") }
-                #expect(result.replayed == 1)
-                #expect(seen.withLock { $0 } == [4])
-                let rest = DeadLetterQueue.Selection.oldest(3).rest(after: ["m0"], count: 1)
+                #expect(outcome == .passed && result.replayed == 1)
+                #expect(seen.withLock { $0 } == [1])
+                let rest = DeadLetterQueue.Selection.oldest(3).rest(after: 1)
                 #expect(try await queue.replayed(rest).ids == ["m1", "m2"])
                 try await eventually("the others are handled") { seen.withLock { $0.count == 3 } }
-                #expect(seen.withLock { Set($0) } == [4, 101, 201])
+                #expect(seen.withLock { Set($0) } == [1, 101, 201])
             }
         }
     }
@@ -145,26 +145,85 @@ extension DeadLetterQueue {
     @Test func `a canary that fails again is told with its new error, and nothing else was sent`() async throws {
         try await withDeadLetters(3) { url, queue, _ in
             try await withWorker(url) { _, _ in
-                throw StillDown()
+                throw PermanentError("still down")
             } _: {
                 let (result, outcome) = try await queue.send(Self.canary, of: .ids(["m1", "m2"]))
-                guard case .failedAgain(let letter) = outcome else { return #expect(Bool(false), "\(outcome)") }
+                guard case .failedAgain(let report) = outcome else { return #expect(Bool(false), "\(outcome)") }
                 #expect(result.replayed == 1)
-                #expect(letter.id == "m1" && letter.attempts == 4 && letter.replayCount == 1)
-                #expect(letter.errorType == "StillDown")
-                #expect(try await queue.list().letters.map(\.id) == ["m0", "m2", "m1"])
+                #expect(report.outcome == .deadLettered && report.id == "m1")
+                #expect(report.errorMessage?.contains("still down") == true)
+                let letters = try await queue.list().letters
+                #expect(letters.map(\.id) == ["m0", "m2", "m1"])
+                // Its word is given once: the dead letter does not ask for another.
+                #expect(letters[2].properties?.headers["harebell-canary"] == nil)
             }
         }
     }
 
-    @Test func `somebody else's dead letter is not taken for the canary`() async throws {
+    @Test(arguments: [false, true])
+    func `a canary that is put off has failed, also for a service that spares its messages in an outage`(
+        hasBreaker: Bool
+    ) async throws {
         try await withDeadLetters(2) { url, queue, channel in
-            try await withWorker(url) { event, _ in
-                try await Self.addDeadLetter("other", number: 9, over: channel)
+            try await withWorker(url, breaker: hasBreaker ? BreakerPolicy("partner") : nil) { _, _ in
+                throw StillDown()
             } _: {
                 let (_, outcome) = try await queue.send(Self.canary, of: .oldest(2))
-                guard case .passed = outcome else { return #expect(Bool(false), "\(outcome)") }
-                #expect(try await queue.list().letters.map(\.id) == ["m1", "other"])
+                guard case .failedAgain(let report) = outcome else { return #expect(Bool(false), "\(outcome)") }
+                #expect(report.outcome == .retried && report.errorType == "StillDown")
+                #expect(try await queue.list().letters.map(\.id) == ["m1"])
+                // It is worked on like any other: it waits for its retry.
+                let waiting = try await channel.get("partner.retry.30s")
+                #expect(try waiting?.properties().messageID == "m0")
+                #expect(try waiting?.properties().headers["harebell-canary"] == nil)
+            }
+        }
+    }
+
+    @Test func `of several canaries one that fails is enough`() async throws {
+        try await withDeadLetters(4) { url, queue, _ in
+            try await withWorker(url) { event, _ in
+                if event.number == 1 { throw PermanentError("no") }
+            } _: {
+                let canary = DeadLetterQueue.Canary(count: 3, timeout: .seconds(20))
+                let (result, outcome) = try await queue.send(canary, of: .oldest(4))
+                guard case .failedAgain(let report) = outcome else { return #expect(Bool(false), "\(outcome)") }
+                #expect(result.replayed == 3 && report.id == "m1")
+            }
+        }
+    }
+
+    @Test func `what is not there is no canary`() async throws {
+        try await withDeadLetters(1) { url, queue, _ in
+            try await withWorker(url) { _, _ in
+            } _: {
+                let (_, outcome) = try await queue.send(Self.canary, of: .ids(["other"]))
+                #expect(outcome == .nothingSent)
+            }
+        }
+    }
+
+    @Test func `no publisher can ask for the word of a worker`() async throws {
+        try await withDeadLetters(0) { url, _, channel in
+            let handled = Mutex(0)
+            try await withWorker(url) { _, _ in
+                handled.withLock { $0 += 1 }
+            } _: {
+                let queue = try await channel.declareQueue("", durable: false, exclusive: true).name
+                try await channel.bindQueue(queue, to: "partner", routingKey: CanaryReport.routingKey("t0ken"))
+                var properties = BasicProperties()
+                properties.type = Ordered.eventType.rawValue
+                properties.headers = ["harebell-canary": "t0ken"]
+                let body = Array(#"{"number":1}"#.utf8)
+                // Through the event's exchange, and then as an operator would.
+                for (exchange, key) in [(Ordered.eventType.rawValue, ""), ("partner", "due")] {
+                    try await channel.publish(
+                        OutgoingMessage(exchange: exchange, routingKey: key, properties: properties, body: body))
+                }
+                try await eventually("the operator's is told") {
+                    try await channel.declareQueue(queue, passive: true).messageCount == 1
+                }
+                #expect(handled.withLock { $0 } == 2)
             }
         }
     }
@@ -172,22 +231,20 @@ extension DeadLetterQueue {
     @Test func `without a worker no canary is sent`() async throws {
         try await withDeadLetters(2) { _, queue, _ in
             let (result, outcome) = try await queue.send(Self.canary, of: .oldest(2))
-            guard case .noWorker = outcome else { return #expect(Bool(false), "\(outcome)") }
+            #expect(outcome == .noWorker)
             #expect(result.replayed == 0)
             #expect(try await queue.count() == 2)
         }
     }
 
-    @Test func `a canary that no worker takes is said to wait`() async throws {
+    @Test func `a canary of which nobody tells has not passed`() async throws {
         try await withDeadLetters(2) { _, queue, channel in
-            // A consumer that has its hands full.
+            // A consumer of another making: it takes messages and says nothing.
             let deliveries = try await channel.consume("partner.due", prefetch: 1)
-            try await channel.publish(OutgoingMessage(exchange: "partner", routingKey: "due", body: [0]))
-            var first = deliveries.makeAsyncIterator()
-            _ = try await first.next()
-            let canary = DeadLetterQueue.Canary(watch: .milliseconds(100), timeout: .milliseconds(500))
-            let (_, outcome) = try await queue.send(canary, of: .oldest(2))
-            guard case .notTaken = outcome else { return #expect(Bool(false), "\(outcome)") }
+            let canary = DeadLetterQueue.Canary(timeout: .milliseconds(300))
+            #expect(try await queue.send(canary, of: .oldest(2)).outcome == .noReport)
+            #expect(try await queue.count() == 1)
+            await deliveries.cancel()
         }
     }
 
@@ -212,7 +269,7 @@ extension DeadLetterQueue {
         #expect(try canary(["--canary", "1"], of: 0) == nil)
     }
 
-    @Test(arguments: [["--rate", "0"], ["--canary", "-1"], ["--canary", "1001"], ["--canary-wait", "0"]])
+    @Test(arguments: [["--rate", "0"], ["--canary", "-1"], ["--canary", "1001"], ["--canary-timeout", "0"]])
     func `a pace that means nothing is refused`(arguments: [String]) {
         #expect(throws: (any Error).self) { try ReplayOptions.parse(arguments) }
     }

@@ -4,8 +4,18 @@ public protocol ObservableService: Sendable {
     ///
     /// Answers at once, and without the broker.
     func health() async -> ServiceHealth
+    /// Whether it makes progress: only its name and `stuck` are looked at.
+    ///
+    /// Asked for `/livez` and the watchdog: to wait for a store here would have a process ended that only waits. What
+    /// ``health()`` says unless told otherwise.
+    func liveness() async -> ServiceHealth
     /// Brings its gauges up to date; called before metrics are read.
     func updateGauges() async
+}
+
+extension ObservableService {
+    /// What ``health()`` says.
+    public func liveness() async -> ServiceHealth { await health() }
 }
 
 /// How a service is.

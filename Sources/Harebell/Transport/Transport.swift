@@ -15,8 +15,18 @@ public protocol Transport: Service {
     /// ``FailureClassifying``; all others are tried again by the worker without end.
     func publish(_ envelope: Envelope) async throws
 
+    /// Whether an error of ``publish(_:)`` is about that event alone, so that others may get through meanwhile.
+    ///
+    /// An outage is about all of them. What ``FailureClassification`` calls permanent unless told otherwise.
+    func isAboutEvent(_ error: any Error) -> Bool
+
     /// Waits for the connection, applies or proves the service's topology and starts to deliver.
     func open(_ description: EndpointDescription) async throws -> Endpoint
+}
+
+extension Transport {
+    /// What cannot be sent at all.
+    public func isAboutEvent(_ error: any Error) -> Bool { FailureClassification(error) == .permanent }
 }
 
 /// What a worker needs from its transport.

@@ -19,7 +19,8 @@ struct HostHealth: Sendable {
     /// Never the broker: restarting us does not mend it.
     func live() async -> StatusReport {
         var checks = [await eventLoops()]
-        for health in await all() {
+        for service in services {
+            let health = await service.liveness()
             checks.append(
                 .init(name: health.name, state: health.stuck ?? "makes progress", isOK: health.stuck == nil))
         }

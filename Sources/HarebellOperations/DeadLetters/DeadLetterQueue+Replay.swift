@@ -31,13 +31,9 @@ extension DeadLetterQueue {
             }
         }
 
-        /// What is left of it when these were replayed.
-        public func rest(after ids: Set<String>, count: Int) -> Selection {
-            switch self {
-            case .all: .all
-            case .oldest(let total): .oldest(max(0, total - count))
-            case .ids(let all): .ids(all.subtracting(ids))
-            }
+        /// What is left of it when so many of the oldest were replayed.
+        public func rest(after count: Int) -> Selection {
+            if case .oldest(let total) = self { .oldest(max(0, total - count)) } else { self }
         }
     }
 
@@ -74,22 +70,26 @@ extension DeadLetterQueue {
         public var rate: Double?
         /// How many are replayed at most: the oldest of those selected.
         public var limit: Int
-        /// Whether the copies keep the attempts that were made, so that the next failure is the last.
-        public var keepsAttempts: Bool
+        /// The token with which the copies ask for a ``CanaryReport``.
+        var canary: String?
 
         /// Everything that was selected, as fast as the broker confirms, unless told otherwise.
-        public init(rate: Double? = nil, limit: Int = .max, keepsAttempts: Bool = false) {
+        public init(rate: Double? = nil, limit: Int = .max) {
+            self.init(rate: rate, limit: limit, canary: nil)
+        }
+
+        init(rate: Double? = nil, limit: Int = .max, canary: String?) {
             self.rate = rate.map { max($0, 0.001) }
             self.limit = limit
-            self.keepsAttempts = keepsAttempts
+            self.canary = canary
         }
 
         /// How many go out together: what the rate allows in a fifth of a second, so that it is even.
         var batchSize: Int { rate.map { Int(min(max($0 / 5, 1), 50)) } ?? 50 }
 
-        /// When the next batch may go out, after so many.
-        func next(after sent: Int, since began: ContinuousClock.Instant) -> ContinuousClock.Instant {
-            rate.map { began + .seconds(Double(sent) / $0) } ?? began
+        /// When the next batch may go out, after one of so many: a stall is not made up for.
+        func next(after count: Int, since begun: ContinuousClock.Instant) -> ContinuousClock.Instant {
+            rate.map { begun + .seconds(Double(count) / $0) } ?? begun
         }
     }
 
@@ -148,11 +148,12 @@ extension DeadLetterQueue {
     ) async throws -> ReplayResult {
         var result = ReplayResult(total: reader.total)
         let wanted = selection.limit(of: reader.total)
-        let began = ContinuousClock.now
         var sent = 0
         while result.looked < wanted, sent < pace.limit {
             let before = result.looked
+            let begun = ContinuousClock.now
             let size = min(pace.batchSize, pace.limit - sent)
+            var isConfirmMissing = false
             var batch: [(delivery: Delivery, letter: DeadLetter)] = []
             while result.looked < wanted, batch.count < size, let delivery = try await reader.next() {
                 result.looked += 1
@@ -174,8 +175,12 @@ extension DeadLetterQueue {
                 result.replayed += batch.count
                 for entry in batch { each(entry.letter, .replayed) }
             } else {
-                let copies = batch.map { message(replaying: $0.letter, keepsAttempts: pace.keepsAttempts) }
-                let outcomes = await publishing.publish(copies, deadline: .seconds(30))
+                let copies = batch.map { message(replaying: $0.letter, canary: pace.canary) }
+                // Not cancelled with us: what the broker has stored and we gave up would be there twice.
+                let outcomes = await Task { await publishing.publish(copies, deadline: .seconds(30)) }.value
+                isConfirmMissing = outcomes.contains { outcome in
+                    if case .failure(let error) = outcome { error.code == .timedOut } else { false }
+                }
                 for (entry, outcome) in zip(batch, outcomes) {
                     switch outcome {
                     case .success:
@@ -189,18 +194,19 @@ extension DeadLetterQueue {
                 }
             }
             progress(result.looked, wanted)
-            if !result.failed.isEmpty, !publishing.isOpen { break }
-            if !dryRun, result.looked < wanted, sent < pace.limit {
-                try await Task.sleep(until: pace.next(after: sent, since: began))
-            }
+            // Where one confirm is missing the others would be too, and each may be stored all the same.
+            if !result.failed.isEmpty, !publishing.isOpen || isConfirmMissing { break }
             try Task.checkCancellation()
+            if !dryRun, result.looked < wanted, sent < pace.limit {
+                try await Task.sleep(until: pace.next(after: batch.count, since: begun))
+            }
         }
         return result
     }
 
-    private func message(replaying letter: DeadLetter, keepsAttempts: Bool) -> OutgoingMessage {
+    private func message(replaying letter: DeadLetter, canary: String?) -> OutgoingMessage {
         switch kind {
-        case .service(let service): letter.replayMessage(to: service, keepsAttempts: keepsAttempts)
+        case .service(let service): letter.replayMessage(to: service, canary: canary)
         case .unrouted: letter.messagePublishedAgain()
         }
     }

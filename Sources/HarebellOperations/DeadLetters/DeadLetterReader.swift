@@ -67,7 +67,13 @@ actor DeadLetterReader {
     ///
     /// Oldest first: a quorum queue of RabbitMQ 3.10 delivers what was returned in the order of the returns, before
     /// the rest; from 4.0 on each returns to its place. Waits until the queue has them, for whoever looks next.
+    ///
+    /// A task that is cancelled does so too: whoever looks next would find the queue in use.
     func close() async {
+        await Task { await leave() }.value
+    }
+
+    private func leave() async {
         for delivery in held { delivery.nack(requeue: true) }
         let end = ContinuousClock.now + .seconds(5)
         while !held.isEmpty, ContinuousClock.now < end,

@@ -90,8 +90,11 @@ public struct ManagementAPI: Sendable {
     /// The alarms that are on, of all nodes.
     public func alarms() async throws -> [BrokerAlarm] {
         // With an alarm it answers 503 and says which.
-        try await get(AlarmsReport.self, "/api/health/checks/alarms", or: 503).alarms?
-            .map { BrokerAlarm(node: $0.node ?? "-", resource: $0.resource ?? "-") } ?? []
+        let report = try await get(AlarmsReport.self, "/api/health/checks/alarms", or: 503)
+        guard report.status == "ok" || report.alarms != nil else {
+            throw OperationError.management("it says that something is wrong, and not which alarm")
+        }
+        return report.alarms?.map { BrokerAlarm(node: $0.node ?? "-", resource: $0.resource ?? "-") } ?? []
     }
 
     private func get<Report: Decodable>(

@@ -26,6 +26,13 @@ public struct QueueStatus: Sendable, Encodable {
     public let lengthLimit: LengthLimit?
     /// The state in the broker's words.
     public let state: String?
+    /// What policies say of the removal of messages, or of the queue: `delivery-limit`, `expires`, `message-ttl`.
+    let removals: [(key: String, value: Int)]
+
+    private enum CodingKeys: CodingKey {
+        case name, type, ready, unacknowledged, consumers, publishRate, acknowledgeRate, bytes, deadLetterExchange
+        case deliveryLimit, policy, lengthLimit, state
+    }
 
     /// What an operator should see: the state, or what is wrong or special.
     public var condition: String? {
@@ -53,5 +60,9 @@ extension QueueStatus {
         policy = report.policy
         lengthLimit = LengthLimit(report)
         state = report.state
+        let policies = report.effective_policy_definition?.values ?? [:]
+        removals = ["delivery-limit", "expires", "message-ttl"].compactMap { key in
+            policies[key]?.integer.map { (key, $0) }
+        }
     }
 }

@@ -53,6 +53,8 @@ struct AlarmsReport: Decodable {
         let resource: String?
     }
 
+    /// `ok` when there is none.
+    let status: String?
     let alarms: [Alarm]?
 }
 

@@ -9,11 +9,10 @@ extension DeadLetter {
     ///
     /// - Parameters:
     ///   - service: The service whose dead-letter queue holds it.
-    ///   - keepsAttempts: Whether the attempts go on instead: what had used them up and fails again is a dead letter at
-    ///     once, not after all its retries.
-    public func replayMessage(to service: ServiceName, keepsAttempts: Bool = false) -> OutgoingMessage {
-        let removed = keepsAttempts ? Header.removedByReplay.subtracting([Header.attempt]) : Header.removedByReplay
-        var changes: [(String, FieldValue?)] = removed.map { ($0, nil) }
+    ///   - canary: The token of a ``CanaryReport``, which the worker is to send.
+    public func replayMessage(to service: ServiceName, canary: String? = nil) -> OutgoingMessage {
+        var changes: [(String, FieldValue?)] = Header.removedByReplay.map { ($0, nil) }
+        if let canary { changes.append((Header.canary, .string(canary))) }
         changes.append((Header.replayCount, .int64(Int64(replayCount + 1))))
         if let originExchange { changes.append((Header.originExchange, .string(originExchange))) }
         return OutgoingMessage(

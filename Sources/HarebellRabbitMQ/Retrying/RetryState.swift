@@ -24,6 +24,8 @@ struct RetryState: Equatable {
     var originExchange: String
     /// How often an operator replayed it.
     var replayCount = 0
+    /// The token of a canary, whose first outcome is to be told.
+    var canary: String?
 
     /// - Parameters:
     ///   - properties: believed only of a message that came through the service's own exchange.
@@ -37,6 +39,7 @@ struct RetryState: Equatable {
         attempts = count(Header.attempt)
         unhandledCount = count(Header.unhandled)
         replayCount = count(Header.replayCount)
+        canary = headers[Header.canary]?.stringValue.flatMap { CanaryReport.isToken($0) ? $0 : nil }
         // A year is longer than any delay; a larger value is a mistake that would park the message for ever.
         let latest = Timestamp.milliseconds(Date()) + 366 * 86_400_000
         notBefore = headers[Header.notBefore]?.integerValue.flatMap {

@@ -34,6 +34,7 @@ extension RabbitMQEndpoint {
         changes.append((Header.notBefore, .int64(dueAt)))
         changes.append((Header.reason, nil))
         try await replace(delivery, entry, key: key, changes: changes)
+        report(.retried, of: entry, record)
     }
 
     /// Publishes the dead letter, and acknowledges the original once that is confirmed.
@@ -48,6 +49,7 @@ extension RabbitMQEndpoint {
                 "a message over the size limit is left to the broker to dead-letter",
                 metadata: ["queue": "\(names.work)"])
             settle(delivery) { $0.delivery.reject(requeue: false) }
+            report(.deadLettered, of: entry, record)
             return
         }
         var changes = record.headers(
@@ -55,6 +57,21 @@ extension RabbitMQEndpoint {
         changes.append((Header.notBefore, nil))
         changes.append((Header.reason, .string(reason.rawValue)))
         try await replace(delivery, entry, key: ServiceQueues.Key.dead, changes: changes)
+        report(.deadLettered, of: entry, record)
+    }
+
+    /// Tells the operator who sent a canary what became of it, once that is durable; if he has gone, it goes nowhere.
+    func report(_ outcome: CanaryReport.Outcome, of entry: Unsettled, _ record: FailureRecord? = nil) {
+        guard let token = entry.retry.canary else { return }
+        let id = (try? entry.content.get())?.id.rawValue ?? entry.properties?.messageID
+        let message = CanaryReport(outcome, id: id, record: record).message(exchange: names.exchange, token: token)
+        transport.perform { [copies, logger = transport.logger] in
+            do throws(AMQPError) {
+                try await copies.publish(message, deadline: .seconds(5))
+            } catch {
+                logger.info("the report of a canary was not sent", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     private func replace(
@@ -64,6 +81,8 @@ extension RabbitMQEndpoint {
         if entry.retry.replayCount > 0 {
             changes.append((Header.replayCount, .int64(Int64(entry.retry.replayCount))))
         }
+        // Its first outcome is told; what follows is nobody's question.
+        if entry.retry.canary != nil { changes.append((Header.canary, nil)) }
         // Believed only from our own exchange: whatever a publisher put there is not carried on as ours.
         var properties = entry.properties
         if entry.delivery.exchange != names.exchange, let original = properties {

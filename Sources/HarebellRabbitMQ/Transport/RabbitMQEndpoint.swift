@@ -106,7 +106,10 @@ public final class RabbitMQEndpoint: TransportEndpoint {
 
     /// Acknowledges a delivery whose outcome is durable.
     public func acknowledge(_ delivery: TransportDelivery) {
-        settle(delivery) { $0.delivery.acknowledge() }
+        settle(delivery) { entry in
+            entry.delivery.acknowledge()
+            if entry.retry.canary != nil { report(.handled, of: entry) }
+        }
     }
 
     /// Hands a delivery back to its queue; not an attempt.

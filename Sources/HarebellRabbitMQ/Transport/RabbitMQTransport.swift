@@ -119,11 +119,27 @@ public final class RabbitMQTransport: Transport, ObservableService {
         }
     }
 
+    /// What the broker refuses or cannot store of one type, while it takes others: no permission, no exchange, a queue
+    /// without a majority. A confirm that does not come counts, unless the broker is away or under an alarm.
+    public func isAboutEvent(_ error: any Error) -> Bool {
+        switch error {
+        case let error as AMQPError:
+            switch error.code {
+            case .returned, .nacked, .channelClosed, .invalidArgument: return true
+            case .timedOut: if case .connected = publishing.state { return true } else { return false }
+            default: return false
+            }
+        case is TopologyError: return true
+        default: return FailureClassification(error) == .permanent
+        }
+    }
+
     private func send(_ envelope: Envelope) async throws {
         let end = ContinuousClock.now + publishDeadline
         try await declare(envelope.type, until: end)
         let message = envelope.outgoingMessage
-        var pause: Duration = .milliseconds(50)
+        // Doubled without a limit: what one subscriber's queue refuses, the others of the event have stored each time.
+        var pause: Duration = .milliseconds(100)
         while true {
             do throws(AMQPError) {
                 let left = ContinuousClock.now.duration(to: end)
@@ -147,7 +163,7 @@ public final class RabbitMQTransport: Transport, ObservableService {
                 }
             }
             try await Task.sleep(for: pause)
-            pause = min(pause * 2, .seconds(2))
+            pause *= 2
         }
     }
 
@@ -178,6 +194,9 @@ public final class RabbitMQTransport: Transport, ObservableService {
         submit.yield { await endpoint.run() }
         return endpoint
     }
+
+    /// Does something beside everything else, until the transport ends.
+    func perform(_ job: @escaping Job) { submit.yield(job) }
 
     /// Declares the exchange of an event type once per process, and again after every reconnect.
     private func declare(_ type: EventType, until end: ContinuousClock.Instant) async throws {

@@ -29,12 +29,16 @@ enum Header {
     static let originExchange = "harebell-origin-exchange"
     static let replayOf = "harebell-replay-of"
     static let replayCount = "harebell-replay-count"
+    /// The token of a canary, on its replay.
+    static let canary = "harebell-canary"
+    /// What became of it, on the report.
+    static let canaryOutcome = "harebell-canary-outcome"
     static let headersDropped = "harebell-headers-dropped"
 
     /// What a replay removes: the message starts over, but keeps when it first failed.
     static let removedByReplay: Set<String> = [
         attempt, unhandled, notBefore, failedAt, reason, errorType, errorMessage, errorFingerprint, handler, host,
-        version,
+        version, canary,
     ]
 
     /// What is never copied to a republished message: written by the broker, or able to route, expire or impersonate.

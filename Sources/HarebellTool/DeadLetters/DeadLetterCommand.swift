@@ -45,6 +45,9 @@ struct ServiceOptions: ParsableArguments {
         }
     }
 
+    /// Whether there is more than one queue to look at.
+    var isSeveral: Bool { !unrouted && service.count != 1 }
+
     /// The services asked for, or those of the reference system.
     func services() throws -> [ServiceName] {
         guard service.isEmpty else { return try service.map { try ServiceName(validating: $0) } }
@@ -64,7 +67,7 @@ struct ServiceOptions: ParsableArguments {
             let queue = DeadLetterQueue(service: service, connection: connection)
             do {
                 try await body(queue)
-            } catch OperationError.noSuchQueue(let name) where self.service.isEmpty {
+            } catch OperationError.noSuchQueue(let name) where self.service.isEmpty && name == queue.name {
                 missing.append(name)
             }
         }

@@ -37,9 +37,17 @@ struct DeadLetterListCommand: AsyncParsableCommand {
     func run() async throws {
         var rows: [DeadLetterRow] = []
         var summaries: [String] = []
+        var isPartial = false
         try await connection.withConnection { connection in
             try await services.eachQueue(on: connection) { queue in
-                let listing = try await queue.list(limit: limit)
+                let listing: DeadLetterQueue.Listing
+                do {
+                    listing = try await queue.list(limit: limit)
+                } catch OperationError.inUse(let name, let reader) where services.isSeveral {
+                    Terminal.note("✘ \(OperationError.inUse(name, by: reader))")
+                    isPartial = true
+                    return
+                }
                 rows += listing.letters.map { DeadLetterRow($0, queue: queue.name) }
                 if listing.total > 0 {
                     summaries.append("\(listing.letters.count) of \(listing.total) in \(queue.name)")
@@ -47,11 +55,14 @@ struct DeadLetterListCommand: AsyncParsableCommand {
             }
         }
         if rows.isEmpty, output.output == .table || output.output == .wide {
-            Terminal.note(services.unrouted ? "No unrouted events." : "No dead letters.")
+            Terminal.note(
+                services.unrouted ? "No unrouted events." : "No dead letters\(isPartial ? " elsewhere" : "").")
+            if isPartial { throw ExitStatus.partial }
             return
         }
-        try output.print(rows, name: { $0.id ?? "-" }) { Self.table(rows, isWide: $0) }
+        try output.print(rows, name: { $0.id ?? "" }) { Self.table(rows, isWide: $0) }
         if !summaries.isEmpty { Terminal.note("\(summaries.joined(separator: ", ")); oldest first.") }
+        if isPartial { throw ExitStatus.partial }
     }
 
     static func table(_ rows: [DeadLetterRow], isWide: Bool, now: Date = .init()) -> Table {
@@ -65,7 +76,7 @@ struct DeadLetterListCommand: AsyncParsableCommand {
         for row in rows {
             var cells: [String?] = [
                 row.id, row.failedAt.map { Units.age(of: $0, now: now) }, row.queue, row.type, row.reason,
-                String(row.attempts), String(row.replays), Units.size(row.size),
+                row.attempts.map(String.init), String(row.replays), Units.size(row.size),
             ]
             if isWide { cells += [row.handler, row.host, row.correlationID] }
             cells.append(row.error)
@@ -81,7 +92,8 @@ struct DeadLetterRow: Encodable {
     let queue: String
     let type: String
     let reason: String
-    let attempts: Int
+    /// Nil when nobody counted: the broker moved it before it was called.
+    let attempts: Int?
     let replays: Int
     let size: UInt64
     let firstFailedAt: Date?
@@ -97,7 +109,7 @@ struct DeadLetterRow: Encodable {
         self.queue = queue
         type = letter.type
         reason = letter.reason.rawValue
-        attempts = letter.attempts
+        attempts = letter.isMovedByBroker && letter.attempts == 0 ? nil : letter.attempts
         replays = letter.replayCount
         size = letter.bodySize
         firstFailedAt = letter.firstFailedAt

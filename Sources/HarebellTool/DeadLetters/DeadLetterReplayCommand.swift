@@ -5,7 +5,7 @@ import HarebellOperations
 import HarebellRabbitMQ
 
 /// `harebell dlq replay`.
-struct DeadLetterReplayCommand: AsyncParsableCommand {
+struct DeadLetterReplayCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
         abstract: "Send dead letters to the failing service again.",
@@ -51,9 +51,11 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
             let wanted = all ? nil : try await resolve(on: connection)
             var account = ReplayAccount(isDryRun: dryRun)
             account.notFound = wanted?.notFound ?? []
+            account.wanted = wanted?.ids.values.reduce(into: []) { $0.formUnion($1) } ?? []
             do {
                 try await services.eachQueue(on: connection) { queue in
-                    guard var selection = try await selection(in: queue, wanted?.ids, &account) else { return }
+                    guard var selection = try await selection(in: queue, wanted?.ids[queue.name, default: []], &account)
+                    else { return }
                     if case .service(let service) = queue.kind, !dryRun {
                         guard let rest = try await sendCanary(of: selection, in: queue, service, &account) else {
                             return
@@ -89,14 +91,13 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
         _ account: inout ReplayAccount
     ) async throws -> DeadLetterQueue.Selection? {
         guard let canary = options.canary(of: selection.count ?? .max) else { return selection }
-        var sent: Set<String> = []
         let (result, outcome) = try await queue.send(canary, of: selection) { letter, outcome in
             account.note(letter, outcome, target: "\(service), ahead of the others")
-            if case .replayed = outcome, let id = letter.id { sent.insert(id) }
         }
         guard account.note(outcome, of: service, canary) else { return nil }
-        let rest = selection.rest(after: sent, count: result.replayed)
-        return rest.count == 0 ? nil : rest
+        if outcome == .nothingSent { account.note(result, of: queue.name) }
+        let rest = selection.rest(after: result.replayed)
+        return rest.count == 0 || outcome == .nothingSent ? nil : rest
     }
 
     /// What to replay of a queue, or nil if nothing: because there is nothing, or because that was the answer.
@@ -119,17 +120,21 @@ struct DeadLetterReplayCommand: AsyncParsableCommand {
     }
 
     /// The ids that are meant: each beginning is of one event only.
-    private func resolve(on connection: AMQPConnection) async throws -> (ids: Set<String>, notFound: [String]) {
-        var seen: Set<String> = []
+    private func resolve(
+        on connection: AMQPConnection
+    ) async throws -> (ids: [String: Set<String>], notFound: [String]) {
+        var seen: [String: Set<String>] = [:]
         var limits: [String] = []
         try await services.eachQueue(on: connection) { queue in
             let listing = try await queue.find(ids)
-            seen.formUnion(listing.letters.compactMap(\.id))
+            seen[queue.name] = Set(listing.letters.compactMap(\.id))
             if listing.looked < listing.total {
                 limits.append("the first \(listing.looked) of \(listing.total) in \(queue.name)")
             }
         }
-        return try Self.resolve(ids, among: seen, limits: limits)
+        let all = seen.values.reduce(into: Set()) { $0.formUnion($1) }
+        let (resolved, notFound) = try Self.resolve(ids, among: all, limits: limits)
+        return (seen.mapValues { $0.intersection(resolved) }, notFound)
     }
 
     /// - Parameter limits: Where more lies than was looked at.

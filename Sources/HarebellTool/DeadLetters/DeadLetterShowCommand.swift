@@ -44,12 +44,19 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
         var found: [(letter: DeadLetter, queue: DeadLetterQueue)] = []
         var position = (index: 0, total: 0)
         var limits: [String] = []
+        var isExact = false
         try await connection.withConnection { connection in
             try await services.eachQueue(on: connection) { queue in
                 let listing = try await queue.list()
                 for (index, letter) in listing.letters.enumerated() where letter.id?.hasPrefix(id) ?? false {
+                    if letter.id == id, !isExact {
+                        // Others have it as the beginning of theirs.
+                        isExact = true
+                        found = []
+                    }
+                    guard !isExact || letter.id == id else { continue }
+                    if found.isEmpty { position = (index + 1, listing.total) }
                     found.append((letter, queue))
-                    position = (index + 1, listing.total)
                 }
                 if listing.looked < listing.total {
                     limits.append("the first \(listing.looked) of \(listing.total) in \(queue.name)")
@@ -69,7 +76,8 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
         }
         switch output {
         case .json:
-            Terminal.out(try JSONOutput.text(DeadLetterRow(letter, queue: queue.name), isPretty: true))
+            let details = DeadLetterDetails(letter, queue: queue.name, showsHeaders: headers, showsBody: body)
+            Terminal.out(try JSONOutput.text(details, isPretty: true))
         case .text:
             let lines = Self.explain(
                 letter, queue: queue.name, position: position, showsHeaders: headers, showsBody: body)
@@ -85,7 +93,8 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
                 case .service(let service): "--service \(service)"
                 case .unrouted: "--unrouted"
                 }
-            Terminal.out("Next:  harebell dlq replay \(SafeText.line(letter.id ?? "")) \(option)")
+            let argument = letter.id.flatMap(SafeText.argument)
+            Terminal.out("Next:  harebell dlq replay \(argument ?? "--all") \(option)")
         }
     }
 
@@ -106,7 +115,7 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
         line("Correlation", letter.correlationID)
         line("Reason", "\(letter.reason): \(letter.explanation)")
         line("Error", letter.errorType.map { type in letter.errorMessage.map { "\(type): \($0)" } ?? type })
-        line("Attempts", String(letter.attempts))
+        line("Attempts", DeadLetterRow(letter, queue: queue).attempts.map(String.init) ?? "-")
         line("First", moment(letter.firstFailedAt))
         line("Failed", moment(letter.failedAt))
         line("Handler", letter.handler)
@@ -126,6 +135,43 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
             lines.append(SafeText.block(String(decoding: letter.body, as: UTF8.self)))
         }
         return lines
+    }
+}
+
+/// A dead letter for machines: what the list says of it, and what was asked for besides.
+struct DeadLetterDetails: Encodable {
+    private let row: DeadLetterRow
+    private let service: String?
+    private let originExchange: String?
+    private let headers: [String: String]?
+    /// The body if it is text, else in Base64.
+    private let body: String?
+    private let bodyBase64: String?
+
+    init(_ letter: DeadLetter, queue: String, showsHeaders: Bool, showsBody: Bool) {
+        row = DeadLetterRow(letter, queue: queue)
+        service = letter.service
+        originExchange = letter.originExchange
+        headers =
+            showsHeaders
+            ? (letter.properties?.headers ?? [:]).reduce(into: [:]) { $0[$1.0] = $1.1.displayText } : nil
+        let text = String(validating: letter.body, as: UTF8.self)
+        body = showsBody ? text : nil
+        bodyBase64 = showsBody && text == nil ? Data(letter.body).base64EncodedString() : nil
+    }
+
+    private enum CodingKeys: CodingKey {
+        case service, originExchange, headers, body, bodyBase64
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try row.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(service, forKey: .service)
+        try container.encodeIfPresent(originExchange, forKey: .originExchange)
+        try container.encodeIfPresent(headers, forKey: .headers)
+        try container.encodeIfPresent(body, forKey: .body)
+        try container.encodeIfPresent(bodyBase64, forKey: .bodyBase64)
     }
 }
 

@@ -9,6 +9,8 @@ struct ReplayAccount {
     let isDryRun: Bool
     /// What was asked for by id and is not there, in words.
     var notFound: [String] = []
+    /// What was asked for by id and has not been met so far.
+    var wanted: Set<String> = []
     /// The queues that the operator wants left alone.
     var declined: [String] = []
     private(set) var replayed = 0
@@ -23,6 +25,7 @@ struct ReplayAccount {
 
     /// Tells what became of one.
     mutating func note(_ letter: DeadLetter, _ outcome: DeadLetterQueue.ReplayOutcome, target: String) {
+        if let id = letter.id { wanted.remove(id) }
         let id = SafeText.line(letter.id ?? "-")
         switch outcome {
         case .replayed:
@@ -43,17 +46,18 @@ struct ReplayAccount {
     ) -> Bool {
         let problem: String
         switch outcome {
+        case .nothingSent: return true
         case .passed:
-            Terminal.note("✔ canary: taken by \(service), not failed again within \(Units.seconds(canary.watch))")
+            Terminal.note("✔ canary: handled by \(service)")
             return true
-        case .failedAgain(let letter):
-            let error = [letter.errorType, letter.errorMessage].compactMap(\.self).joined(separator: ": ")
-            let reason = SafeText.line(error.isEmpty ? letter.reason.rawValue : error)
-            problem = "\(SafeText.line(letter.id ?? "-")) failed again (\(reason))"
-        case .unclear:
-            problem = "a dead letter has come, or somebody reads: nobody can tell whether it failed again"
-        case .notTaken:
-            problem = "no worker took it within \(Units.seconds(canary.timeout)); it waits in the queue of \(service)"
+        case .failedAgain(let report):
+            let error = [report.errorType, report.errorMessage].compactMap(\.self).joined(separator: ": ")
+            let what = report.outcome == .retried ? "failed again and is retried" : "failed again"
+            problem = "\(SafeText.line(report.id ?? "-")) \(what)\(error.isEmpty ? "" : " (\(SafeText.line(error)))")"
+        case .noReport:
+            problem =
+                "no worker of \(service) told within \(Units.seconds(canary.timeout)) what became of it: it may be busy, "
+                + "hang, or be of a version without reports"
         case .noWorker:
             problem = "no worker of \(service) takes messages: start or resume it, or give --canary 0"
         case .notSent:
@@ -67,13 +71,16 @@ struct ReplayAccount {
     /// Adds what is known at the end of a queue.
     mutating func note(_ result: DeadLetterQueue.ReplayResult, of queue: String) {
         unroutedAgain += result.unroutedAgain
-        if isDryRun, result.looked < result.total {
+        if isDryRun || !result.failed.isEmpty || result.skipped > 0, result.looked < result.total {
             Terminal.note("\(queue): only the first \(result.looked) of \(result.total) were looked at")
         }
     }
 
     /// The last lines, and the exit code when not all went well.
-    func end() throws {
+    mutating func end() throws {
+        if stopped == 0 {
+            notFound += wanted.sorted().map { "\(SafeText.line($0)) was gone before it could be replayed" }
+        }
         for line in notFound { Terminal.note("✘ \(line)") }
         for queue in declined { Terminal.note("\(queue) was left alone") }
         if unroutedAgain > 0 {

@@ -11,16 +11,16 @@ struct ReplayOptions: ParsableArguments {
             valueName: "n"))
     var canary: Int?
     @Option(
-        help: ArgumentHelp("How long to watch the canary for a failure, once a worker has it.", valueName: "seconds"))
-    var canaryWait: Double = 5
+        help: ArgumentHelp("How long the canary may take to be handled; then the others stay.", valueName: "seconds"))
+    var canaryTimeout: Double = 60
 
     func validate() throws {
         guard rate > 0, rate <= 1_000_000 else { throw ValidationError("--rate is above 0 and at most 1000000.") }
         if let canary, !(0...1_000).contains(canary) {
             throw ValidationError("--canary is between 0 and 1000.")
         }
-        guard canaryWait > 0, canaryWait <= 3_600 else {
-            throw ValidationError("--canary-wait is above 0 and at most 3600 seconds.")
+        guard canaryTimeout > 0, canaryTimeout <= 3_600 else {
+            throw ValidationError("--canary-timeout is above 0 and at most 3600 seconds.")
         }
     }
 
@@ -28,6 +28,6 @@ struct ReplayOptions: ParsableArguments {
     func canary(of count: Int) -> DeadLetterQueue.Canary? {
         let size = canary ?? (count > 10 ? 1 : 0)
         guard size > 0, count > 0 else { return nil }
-        return DeadLetterQueue.Canary(count: min(size, count), watch: .seconds(canaryWait))
+        return DeadLetterQueue.Canary(count: min(size, count), timeout: .seconds(canaryTimeout))
     }
 }

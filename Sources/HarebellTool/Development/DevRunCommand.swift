@@ -33,7 +33,7 @@ struct DevRunCommand: AsyncParsableCommand {
         let system = DevelopmentSystem(configuration, logger: Tool.logger)
         let events = system.events()
         let report = DevelopmentReport(showsLogs: logs)
-        let isComplete = try await Self.untilSignal {
+        let isComplete = try await Interruption.untilSignal(saying: "stopping everything") {
             try await withThrowingTaskGroup(of: Bool?.self) { tasks in
                 tasks.addTask {
                     for await event in events {
@@ -67,42 +67,6 @@ struct DevRunCommand: AsyncParsableCommand {
             }
             // Until a signal cancels it.
             while true { try await Task.sleep(for: .seconds(3_600)) }
-        }
-    }
-
-    /// Runs `body`, and cancels it at the first signal; the second one ends the process at once.
-    ///
-    /// The children end by themselves then: each holds the other end of a pipe of ours.
-    private static func untilSignal(_ body: @escaping @Sendable () async throws -> Bool) async throws -> Bool? {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        let (interruptions, interrupted) = AsyncStream.makeStream(of: Void.self)
-        return try await withThrowingTaskGroup(of: Bool?.self) { watching in
-            watching.addTask {
-                var count = 0
-                for await _ in signals {
-                    count += 1
-                    if count > 1 { Tool.exitNow(ExitStatus.interrupted) }
-                    Terminal.note("\nstopping everything; once more to force")
-                    interrupted.finish()
-                }
-                return nil
-            }
-            defer { watching.cancelAll() }
-            return try await withThrowingTaskGroup(of: Bool?.self) { tasks in
-                tasks.addTask {
-                    for await _ in interruptions {}
-                    return nil
-                }
-                tasks.addTask { try await body() }
-                defer { tasks.cancelAll() }
-                guard let result = try await tasks.next() ?? nil else {
-                    // A signal: whatever the cancelled system says is what was asked for.
-                    tasks.cancelAll()
-                    _ = try? await tasks.next()
-                    return nil
-                }
-                return result
-            }
         }
     }
 }

@@ -41,6 +41,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let findings =
             Finding.alarms(try await management.alarms()) + Finding.withoutLeader(queues)
             + Finding.lengthLimits(of: queues)
+            + Finding.removals(of: queues)
             + Finding.missingRoutes(in: try await management.observedTopology())
             + Finding.unroutedEvents(in: queues, counted: await unroutedCount())
         if [.table, .wide].contains(output.output) {

@@ -27,7 +27,7 @@ struct OutputOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - items: What to print, as JSON prints it.
-    ///   - name: The id or name of an item.
+    ///   - name: The id or name of an item: an argument for another command.
     ///   - table: The table, wide or not.
     func print<Item: Encodable>(_ items: [Item], name: (Item) -> String, table: (_ isWide: Bool) -> Table) throws {
         switch output {
@@ -39,18 +39,23 @@ struct OutputOptions: ParsableArguments {
         case .ndjson:
             for item in items { Terminal.out(try JSONOutput.text(item, isPretty: false)) }
         case .name:
-            for item in items { Terminal.out(SafeText.line(name(item))) }
+            let names = items.map { SafeText.argument(name($0)) }
+            for name in names.compactMap(\.self) { Terminal.out(name) }
+            let hidden = names.count { $0 == nil }
+            if hidden > 0 {
+                Terminal.note("\(hidden) more with names that are not safe as arguments: see -o json")
+            }
         }
     }
 }
 
-/// JSON for machines: sorted keys, RFC 3339 in UTC.
+/// JSON for machines: sorted keys, RFC 3339 in UTC, and nothing in it that a terminal would obey.
 enum JSONOutput {
     static func text(_ value: some Encodable, isPretty: Bool) throws -> String {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
         encoder.outputFormatting =
             isPretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return SafeText.json(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 }

@@ -23,6 +23,41 @@ enum SafeText {
             .joined(separator: "\n")
     }
 
+    /// An id as an argument on a command line, nil if a shell or `xargs` could take it for something else.
+    ///
+    /// Whoever publishes chooses the id: `$(…)`, or `--all --yes` between two others.
+    static func argument(_ text: String) -> String? {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: ":"):
+                true
+            default: false
+            }
+        }
+        return isPlain && !text.isEmpty && !text.hasPrefix("-") && text.utf8.count <= 255 ? text : nil
+    }
+
+    /// JSON that says the same, without what could move the cursor, hide text or turn its direction.
+    ///
+    /// Such characters stand in strings only, where JSON has another spelling for them; line feeds are the encoder's own.
+    static func json(_ text: String) -> String {
+        guard !text.unicodeScalars.allSatisfy({ $0 == "\n" || isHarmless($0) }) else { return text }
+        var safe = ""
+        for scalar in text.unicodeScalars {
+            if scalar == "\n" || isHarmless(scalar) {
+                safe.unicodeScalars.append(scalar)
+            } else {
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    safe += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
+            }
+        }
+        return safe
+    }
+
     private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned: false

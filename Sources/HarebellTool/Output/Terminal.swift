@@ -74,7 +74,7 @@ enum Terminal {
             )
         }
         write("\(question) [y/N] ", to: STDERR_FILENO)
-        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+        guard let answer = Interruption.whileReading({ readLine() }), ["y", "yes"].contains(answer.lowercased()) else {
             throw ToolError("Nothing was done.", exitCode: ExitStatus.cancelled)
         }
     }

@@ -34,6 +34,7 @@ enum Units {
 
     /// One digit after the point, none when it is 0.
     static func tenths(_ value: Double) -> String {
+        guard value.magnitude < 1e15 else { return "-" }
         let tenths = Int((value * 10).rounded())
         return tenths.isMultiple(of: 10) ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
     }

@@ -11,7 +11,7 @@ import LoanEvents
 #endif
 
 /// `harebell publish`.
-struct PublishCommand: AsyncParsableCommand {
+struct PublishCommand: StoppableCommand {
     static let configuration = CommandConfiguration(
         commandName: "publish",
         abstract: "Publish an event, validated and confirmed.",

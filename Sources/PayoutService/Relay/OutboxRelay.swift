@@ -19,8 +19,9 @@ import ServiceLifecycle
 /// └────────────────────────────────────────────────┘◄──────────────┘
 /// ```
 /// It stops at the first failure and begins there again, so events are never overtaken. A kill between confirm and mark
-/// publishes rows again under the same event ids: subscribers see a duplicate, never a gap. An event that the broker
-/// refuses for good holds up its own loan only.
+/// publishes rows again under the same event ids: subscribers see a duplicate, never a gap. What the broker refuses of
+/// one event, or cannot store, while it takes others, holds up its own loan only: it is set aside, the longer the older
+/// it is, since each try may leave a copy with subscribers whose queues are well.
 struct OutboxRelay<T: Transport>: Service {
     let store: PayoutStore
     let transport: T
@@ -59,7 +60,7 @@ struct OutboxRelay<T: Transport>: Service {
         var failures = 0
         while !Task.isCancelled {
             let isStopping = Task.isShuttingDownGracefully
-            health.noteRound()
+            health.noteProgress()
             switch await round() {
             case .progress:
                 failures = 0
@@ -76,7 +77,7 @@ struct OutboxRelay<T: Transport>: Service {
         }
     }
 
-    /// One batch: publish in order, stop at the first failure, mark what was confirmed.
+    /// One batch: publish in order, stop at the first outage or when it has taken long, mark what was confirmed.
     func round() async -> Round {
         let rows: [OutboxRow]
         do {
@@ -90,18 +91,20 @@ struct OutboxRelay<T: Transport>: Service {
         var confirmed: [Int64] = []
         var refused: [OutboxRow] = []
         var isFailed = false
+        let began = ContinuousClock.now
         for row in rows where !refused.contains(where: { $0.loanID == row.loanID }) {
             do {
                 try await transport.publishInSpan(row.envelope)
                 confirmed.append(row.id)
-            } catch  where FailureClassification(error) == .permanent {
-                log(error, "an event is refused for good; it and the later ones of its loan are set aside", row)
+            } catch  where !Task.isCancelled && transport.isAboutEvent(error) {
+                log(error, "an event is not taken; it and the later ones of its loan are set aside", row)
                 refused.append(row)
             } catch {
                 log(error, "an event was not published; it is tried again", row)
                 isFailed = true
             }
-            if isFailed { break }
+            health.noteProgress()
+            if isFailed || ContinuousClock.now - began > policy.longestRound { break }
         }
         return await settle(confirmed, refused: refused, isFailed: isFailed)
     }
@@ -109,10 +112,12 @@ struct OutboxRelay<T: Transport>: Service {
     private func settle(_ confirmed: [Int64], refused: [OutboxRow], isFailed: Bool) async -> Round {
         do {
             // Also when the task is cancelled just now: what is marked here is not published twice.
-            try await store.markPublished(confirmed)
-            for row in refused {
-                try await store.park(row.id, for: policy.parking)
-            }
+            try await Task { [store, policy] in
+                try await store.markPublished(confirmed)
+                for row in refused {
+                    try await store.park(row.id, for: policy.parking(afterWaiting: row.waiting))
+                }
+            }.value
         } catch {
             log(error, "published events could not be marked; they go out again")
             return .failed

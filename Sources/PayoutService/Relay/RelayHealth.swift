@@ -1,16 +1,16 @@
 import Synchronization
 
-/// When the relay last came round: the proof that it lives, for `/livez`.
+/// When the relay last came round or was done with an event: the proof that it lives, for `/livez`.
 final class RelayHealth: Sendable {
     private let lastRound = Mutex(ContinuousClock.now)
     private let limit: Duration
 
-    /// - Parameter limit: How long a round may take; a publish waits for a broker that is down, but not for ever.
+    /// - Parameter limit: How long an event may take; a publish waits for a broker that is down, but not for ever.
     init(limit: Duration = .seconds(180)) {
         self.limit = limit
     }
 
-    func noteRound() {
+    func noteProgress() {
         lastRound.withLock { $0 = .now }
     }
 

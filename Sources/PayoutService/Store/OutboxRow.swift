@@ -13,6 +13,8 @@ struct OutboxRow: Sendable {
     let id: Int64
     let loanID: String
     let envelope: Envelope
+    /// For how long it has waited.
+    let waiting: Duration
 }
 
 extension OutboxRow {
@@ -30,7 +32,7 @@ extension OutboxRow {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT id, loan_id, envelope, body FROM outbox AS candidate
+                SELECT id, loan_id, envelope, body, created_at FROM outbox AS candidate
                 WHERE published_at IS NULL AND NOT EXISTS (
                     SELECT 1 FROM outbox AS parked
                     WHERE parked.published_at IS NULL AND parked.parked_until IS NOT NULL
@@ -42,7 +44,8 @@ extension OutboxRow {
         return try rows.map { row in
             let stored = try JSONDecoder().decode(StoredEnvelope.self, from: Data((row["envelope"] as String).utf8))
             return OutboxRow(
-                id: row["id"], loanID: row["loan_id"], envelope: stored.envelope(body: Array(row["body"] as Data)))
+                id: row["id"], loanID: row["loan_id"], envelope: stored.envelope(body: Array(row["body"] as Data)),
+                waiting: .milliseconds(max(0, now.milliseconds - row["created_at"] as Int64)))
         }
     }
 
@@ -76,7 +79,12 @@ struct Backlog: Equatable, Sendable {
 
     static func fetch(at now: Date, in db: Database) throws -> Backlog {
         let row = try Row.fetchOne(
-            db, sql: "SELECT count(*) AS count, min(created_at) AS oldest FROM outbox WHERE published_at IS NULL")
+            db,
+            // The oldest is the first: both come out of the index, however many wait.
+            sql: """
+                SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS count,
+                    (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 1) AS oldest
+                """)
         let oldest: Int64? = row?["oldest"]
         return Backlog(
             count: row?["count"] ?? 0, oldestSeconds: oldest.map { max(0, Int((now.milliseconds - $0) / 1_000)) })

@@ -149,6 +149,65 @@ struct `The relay` {
     }
 
     /// The process dies after the commit and before the publish.
+    @Test func `what is longer not taken waits longer, up to a limit`() {
+        let policy = RelayPolicy()
+        #expect(policy.parking(afterWaiting: .zero) == .seconds(60))
+        #expect(policy.parking(afterWaiting: .seconds(300)) == .seconds(150))
+        #expect(policy.parking(afterWaiting: .seconds(86_400)) == .seconds(600))
+    }
+
+    @Test func `a round ends when it has taken long, and each event is progress`() async throws {
+        try await withStore { store, _ in
+            let transport = InMemoryTransport()
+            for _ in 0..<4 { _ = try await store.execute(creating(), key: nil, correlationID: "c") }
+            // Each takes as long as the relay may take; together they would look like a relay that is stuck.
+            transport.before(.publish) { _ in try await Task.sleep(for: .milliseconds(60)) }
+            var policy = quick
+            policy.longestRound = .milliseconds(100)
+            let relay = OutboxRelay(
+                store: store, transport: transport, health: RelayHealth(limit: .milliseconds(200)), logger: silent,
+                policy: policy)
+            #expect(await relay.round() == .progress)
+            #expect(!relay.health.isStuck)
+            #expect(try await store.backlog().count == 2)
+        }
+    }
+
+    @Test func `what was confirmed is marked also when the task is cancelled`() async throws {
+        try await withStore { store, _ in
+            let transport = InMemoryTransport()
+            for _ in 0..<2 { _ = try await store.execute(creating(), key: nil, correlationID: "c") }
+            let published = Counter()
+            let (second, reached) = AsyncStream<Void>.makeStream()
+            transport.before(.publish) { _ in
+                guard
+                    published.value.withLock({ value in
+                        value += 1
+                        return value == 2
+                    })
+                else { return }
+                reached.yield()
+                try await Task.sleep(for: .seconds(60))
+            }
+            let relay = relay(store, transport)
+            let round = Task { await relay.round() }
+            for await _ in second { break }
+            round.cancel()
+            _ = await round.value
+            #expect(try await store.backlog().count == 1)
+        }
+    }
+
+    @Test func `that it lives is asked without the store`() async throws {
+        try await withStore { store, _ in
+            let relay = relay(store, InMemoryTransport())
+            #expect(await relay.liveness().stuck == nil)
+            let stuck = OutboxRelay(
+                store: store, transport: InMemoryTransport(), health: RelayHealth(limit: .zero), logger: silent)
+            #expect(await stuck.liveness().stuck == "the relay makes no progress")
+        }
+    }
+
     @Test func `publishes after a crash what the process before it committed`() async throws {
         try await withTemporaryDirectory { folder in
             let path = folder + "/payout.sqlite"
