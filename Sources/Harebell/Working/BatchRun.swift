@@ -65,6 +65,11 @@ struct BatchRun: Sendable {
             await settle(decided)
             guard !items.isEmpty else { return }
             let token = items.contains { $0.position.wasCalled } ? shift.ledger.takeToken() : .zero
+            guard items[0].run.hasTime(for: token) else {
+                // They come again, and by then there may be a token.
+                for item in items { item.run.giveUp(attempt: item.position.machine.attempts) }
+                return
+            }
             guard await items[0].run.wait(token) else { return await handBack(items) }
             let end = await call(&items)
             let pause: Duration

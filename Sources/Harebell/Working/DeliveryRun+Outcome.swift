@@ -50,8 +50,7 @@ extension DeliveryRun {
     /// again, here or elsewhere.
     @inline(never)
     func giveUp(attempt: Int) {
-        guard shift.ledger.settle(arrival.number) else { return }
-        shift.endpoint.release(delivery)
+        guard shift.giveUp(arrival) else { return }
         let duration = clock.uptime() - arrival.time
         log.settled(.released, attempt: attempt, duration: duration)
         metrics.settled(.released, processing: duration, critical: nil)

@@ -179,7 +179,12 @@ final class DeliveryRun: Sendable {
             return machine.postponed(after: shift.comesBack(), now: clock.now())
         }
         // The rate is for calls, and the first one's token was taken when the delivery began.
-        if wasCalled, await !wait(shift.ledger.takeToken()) { return machine.shutDown() }
+        if wasCalled {
+            let token = shift.ledger.takeToken()
+            // It waits with the broker if it would be in hand for too long.
+            guard hasTime(for: token) else { return machine.postponed(after: token, now: clock.now()) }
+            if await !wait(token) { return machine.shutDown() }
+        }
         wasCalled = true
         return await call(handling, attempt: attempt, &machine)
     }

@@ -281,6 +281,8 @@ extension RabbitMQEndpoint {
             case .timer(let rest):
                 wait = rest
             case .rung(let rung):
+                // Delivered again by itself, and sent on then.
+                guard entry.delivery.isCurrent else { return false }
                 if await send(entry, to: rung) { return false }
                 wait = pause
                 pause = min(pause * 2, .seconds(30))

@@ -119,8 +119,10 @@ public final class RabbitMQTransport: Transport, ObservableService {
         }
     }
 
-    /// What the broker refuses or cannot store of one type, while it takes others: no permission, no exchange, a queue
-    /// without a majority. A confirm that does not come counts, unless the broker is away or under an alarm.
+    /// Whether the broker refuses or cannot store this event, while it may take others.
+    ///
+    /// No permission, no exchange, a queue without a majority; a confirm that does not come counts, unless the broker is
+    /// away or under an alarm.
     public func isAboutEvent(_ error: any Error) -> Bool {
         switch error {
         case let error as AMQPError:

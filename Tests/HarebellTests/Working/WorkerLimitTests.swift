@@ -196,6 +196,58 @@ import Testing
         #expect(bench.deadLetters.count == 1)
     }
 
+    @Test func `what is given up comes again before the later ones of its key`() async throws {
+        let bench = Bench(skipsSleeps: false, retry: .none)
+        for number in 1...3 as ClosedRange<Int64> { try bench.send(LoanOpened(loanID: "one", minorUnits: number)) }
+        bench.transport.fail(.deadLetter)
+        let calls = Observed<[Int64]>([])
+        try await bench.worker {
+            Subscription(to: LoanOpened.self) { event, _ in
+                calls.update { $0.append(event.minorUnits) }
+                if event.minorUnits == 1 { throw Boom() }
+            }
+        }.running {
+            // The later ones have waited for too long first: they go back, come again and wait anew.
+            while bench.released.count < 2 {
+                bench.clock.advance(by: .seconds(5))
+                for _ in 0..<50 { await Task.yield() }
+            }
+            try await bench.transport.wait(for: bench.service) { $0.unsettled == 3 }
+            while calls.value.count < 2 {
+                bench.clock.advance(by: .seconds(5))
+                for _ in 0..<50 { await Task.yield() }
+            }
+            bench.transport.mend(.deadLetter)
+            while bench.acknowledged.count < 2 {
+                bench.clock.advance(by: .seconds(5))
+                for _ in 0..<50 { await Task.yield() }
+            }
+        }
+        #expect(calls.value == [1, 1, 2, 3])
+        #expect(bench.deadLetters.count == 1)
+    }
+
+    @Test func `a retry in place that would wait too long for the rate waits with the broker`() async throws {
+        var bench = Bench(retry: RetryPolicy(immediate: [.milliseconds(1)], delayed: []))
+        bench.configuration.rateLimit = RateLimit(1, per: .seconds(3_600))
+        try bench.send(Ping(number: 1))
+        let local = bench
+        let calls = Observed(0)
+        try await local.worker {
+            Subscription(to: Ping.self) { _, context in
+                calls.update { $0 += 1 }
+                if context.attempt == 1 { throw Boom() }
+            }
+        }.running {
+            try await local.transport.waitForSettlements(of: local.service, 1)
+        }
+        #expect(calls.value == 1)
+        let retries = local.settlements.compactMap { settlement -> Duration? in
+            if case .retried(_, let delay, _) = settlement { delay } else { nil }
+        }
+        #expect(retries.count == 1 && retries.allSatisfy { $0 > .seconds(900) && $0 <= .seconds(3_600) })
+    }
+
     @Test func `limits out of range are refused at the start, all at once`() async {
         var bench = Bench()
         bench.configuration.concurrency = 21
