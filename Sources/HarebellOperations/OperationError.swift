@@ -10,8 +10,12 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
     case bodyTooLarge(UInt64)
     /// What lies in this queue is for no one service, so that no canary can tell.
     case noCanary(String)
-    /// The management API refused or could not be understood.
+    /// The management API could not be understood, or something is missing there.
     case management(String)
+    /// The management API refused this user.
+    case managementRefused
+    /// The management API could not be reached, or did not answer in time.
+    case managementUnreachable(String)
 
     /// What is wrong, in words.
     public var description: String {
@@ -23,6 +27,9 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
         case .bodyTooLarge(let bytes): "its body of \(bytes) bytes is larger than this connection takes"
         case .noCanary(let name): "what lies in '\(name)' is for no one service: there is no canary for it"
         case .management(let reason): "the management API: \(reason)"
+        case .managementRefused:
+            "the management API: the user or the password is wrong, or the user has no management tag"
+        case .managementUnreachable(let reason): "the management API: \(reason)"
         }
     }
 }

@@ -48,7 +48,7 @@ public struct ManagementAPI: Sendable {
                 configuration: CurlConfiguration(
                     timeout: .seconds(15), certificateAuthorityFile: caFile, maximumResponseSize: 64 << 20))
         } catch {
-            throw OperationError.management("\(error)")
+            throw OperationError.managementUnreachable("\(error)")
         }
     }
 
@@ -109,8 +109,7 @@ public struct ManagementAPI: Sendable {
         }
         switch response.status {
         case 200, alsoExpected: break
-        case 401:
-            throw OperationError.management("the user or the password is wrong, or the user has no management tag")
+        case 401, 403: throw OperationError.managementRefused
         case 404: throw OperationError.management("there is no such virtual host")
         default: throw OperationError.management("it answered \(response.status)")
         }

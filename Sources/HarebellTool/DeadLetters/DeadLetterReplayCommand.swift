@@ -13,7 +13,7 @@ struct DeadLetterReplayCommand: StoppableCommand {
             Only the failing service gets them: original bytes, original id, attempts starting over. Each copy is
             confirmed before its dead letter is removed; what fails again comes back as a new dead letter.
             Each line is printed as soon as its copy is confirmed. What comes meanwhile is left alone.
-            Of more than 10, one is sent ahead: if it fails again, or no worker takes it, the others stay where they are.
+            Of more than 10, one is sent ahead: unless its worker reports that it was handled, the others stay.
             Interrupted with Ctrl-C, it can be started again: what was replayed is gone from the queue.
             With --unrouted, events are published again, and every service gets them that subscribes by now.
 

@@ -64,6 +64,21 @@ enum Terminal {
         }
     }
 
+    /// All of standard input, nil if it cannot be read.
+    static func readInput() -> [UInt8]? {
+        var input: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe read(STDIN_FILENO, bytes.baseAddress, bytes.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            guard count > 0 else { return input }
+            input += buffer.prefix(count)
+        }
+    }
+
     /// Asks a yes-or-no question on standard error; no is the default.
     ///
     /// - Throws: ``ToolError`` with exit code 64 when nobody can be asked.

@@ -61,7 +61,7 @@ struct ToolFailure {
         switch error {
         case .noSuchQueue, .noSuchExchange: "Create what is missing with 'harebell topology apply'."
         case .inUse: "Wait until the other reader is done."
-        case .management, .bodyTooLarge, .noCanary: nil
+        case .management, .managementRefused, .managementUnreachable, .bodyTooLarge, .noCanary: nil
         }
     }
 
@@ -69,6 +69,8 @@ struct ToolFailure {
         switch error {
         case .noSuchQueue, .noSuchExchange: ExitStatus.notFound
         case .inUse, .management, .bodyTooLarge, .noCanary: ExitStatus.failed
+        case .managementRefused: ExitStatus.refused
+        case .managementUnreachable: ExitStatus.unreachable
         }
     }
 }

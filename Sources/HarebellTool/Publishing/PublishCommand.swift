@@ -127,9 +127,11 @@ struct PublishCommand: StoppableCommand {
     /// The bytes that `--data` names.
     static func read(_ argument: String) throws -> [UInt8] {
         if argument == "-" {
-            var bytes: [UInt8] = []
-            while let line = readLine(strippingNewline: false) { bytes += Array(line.utf8) }
-            return bytes
+            // Byte for byte: a line that was read as text would be repaired where it is none.
+            guard let input = Interruption.whileReading(Terminal.readInput) else {
+                throw ToolError("Standard input cannot be read.", exitCode: ExitStatus.usage)
+            }
+            return input
         }
         guard argument.hasPrefix("@") else { return Array(argument.utf8) }
         let path = String(argument.dropFirst())

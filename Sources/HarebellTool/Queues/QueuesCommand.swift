@@ -38,6 +38,9 @@ struct QueuesListCommand: AsyncParsableCommand {
         guard interval >= 0.2, interval <= 3600 else {
             throw ValidationError("--interval is between 0.2 and 3600 seconds.")
         }
+        guard !watch || output.output != .json else {
+            throw ValidationError("--watch prints one list after the other: use -o ndjson, not json.")
+        }
     }
 
     func run() async throws {
@@ -46,10 +49,19 @@ struct QueuesListCommand: AsyncParsableCommand {
                 "Listing queues needs the management API.",
                 advice: "Set HAREBELL_MANAGEMENT=https://host:15672, or pass --management.", exitCode: ExitStatus.usage)
         }
+        var hasSeen = false
         while true {
-            let queues = try await management.queues().filter { queue in
-                names.isEmpty || names.contains { queue.name.hasPrefix($0) }
+            let all: [QueueStatus]
+            do {
+                all = try await management.queues()
+                hasSeen = true
+            } catch let error as OperationError where watch && hasSeen {
+                // A node that restarts is what one watches for.
+                Terminal.note("✘ \(SafeText.line(error.description))")
+                try await Task.sleep(for: .milliseconds(Int64(interval * 1_000)))
+                continue
             }
+            let queues = all.filter { queue in names.isEmpty || names.contains { queue.name.hasPrefix($0) } }
             if watch, Terminal.isOutputTerminal, output.output == .table || output.output == .wide {
                 Terminal.clear()
             }

@@ -67,11 +67,24 @@ struct TopologyApplyCommand: AsyncParsableCommand {
         let topology = try await selection.topology(file: connection.broker.file)
         let management = try await connection.target().management
         if dryRun, management == nil { throw TopologyVerifyCommand.needsManagement }
-        let before = try await management?.observedTopology()
+        let before: ObservedTopology?
+        if dryRun {
+            before = try await management?.observedTopology()
+        } else {
+            // Applying does not need it, only the account of what was missing.
+            before = try? await management?.observedTopology()
+        }
         let missing = before.map { topology.differences(from: $0).filter { $0.kind == .missing } }
         if dryRun {
             for difference in missing ?? [] { Terminal.out(difference.description) }
             Terminal.note("\(missing?.count ?? 0) would be created.")
+            let mismatches = before.map { topology.differences(from: $0).filter { $0.kind == .mismatch } } ?? []
+            for mismatch in mismatches { Terminal.note("✘ \(SafeText.line(mismatch.description, limit: 1_000))") }
+            if !mismatches.isEmpty {
+                throw ToolError(
+                    "\(mismatches.count) differ and cannot be changed in place: nothing would be applied.",
+                    exitCode: ExitStatus.differences)
+            }
             return
         }
         do {
@@ -80,7 +93,7 @@ struct TopologyApplyCommand: AsyncParsableCommand {
             }
         } catch let error as TopologyError {
             // Field by field, where the management API can be asked.
-            if let observed = try await management?.observedTopology() {
+            if let observed = try? await management?.observedTopology() {
                 for difference in topology.differences(from: observed) where difference.kind != .extra {
                     Terminal.note(SafeText.line(difference.description, limit: 1_000))
                 }
