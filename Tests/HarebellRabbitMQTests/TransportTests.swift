@@ -1,6 +1,7 @@
 import AMQP
 import FoundationEssentials
 import Harebell
+import HarebellDevelopment
 import HarebellRabbitMQ
 import ServiceLifecycle
 import Synchronization
@@ -39,6 +40,38 @@ import Testing
             }
             #expect(error?.code == .timedOut)
             #expect(ContinuousClock.now - start < .seconds(10))
+        }
+    }
+
+    @Test func `what the broker refuses of one event is about that event, and an outage is not`() async throws {
+        try await withVirtualHost { host, url in
+            let owner = try await AMQPConnection.connect(AMQPConfiguration(uri: url), logger: quietLogger)
+            try await Topology.events([Paid.eventType, Mailed.eventType]).apply(on: owner, logger: quietLogger)
+            let (user, password) = (uniqueName("payout"), uniqueName("secret"))
+            try await host.broker.addUser(
+                user, password: password, virtualHost: host.name, configure: "^$", write: "^test[.]paid$", read: "^$")
+            let limited = host.broker.url(user: user, password: password, virtualHost: host.name)
+            let transport = RabbitMQTransport(
+                configuration: try AMQPConfiguration(uri: limited), topology: TopologyOptions(declares: false),
+                logger: quietLogger)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await transport.run() }
+                defer { tasks.cancelAll() }
+                let publisher = Publisher(service: "payout", transport: transport)
+                try await publisher.publish(Paid(loan: "l1", number: 1))
+                let refused = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Mailed(loan: "l1", attempt: 1))
+                }
+                #expect(refused?.replyCode == 403)
+                #expect(transport.isAboutEvent(try #require(refused)))
+                try await publisher.publish(Paid(loan: "l2", number: 1))
+            }
+            for code in [.connectionFailed, .connectionClosed, .closed, .authenticationRefused] as [AMQPError.Code] {
+                #expect(!transport.isAboutEvent(AMQPError(code, "down")))
+            }
+            // A confirm that does not come while nothing is connected.
+            #expect(!transport.isAboutEvent(AMQPError(.timedOut, "late")))
+            await owner.close()
         }
     }
 

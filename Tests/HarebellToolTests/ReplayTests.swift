@@ -105,6 +105,8 @@ extension DeadLetterQueue {
             // Four at a time, a fifth of a second apart; the end is not waited for.
             let pace = zip(times, 0...).allSatisfy { time, index in time >= .milliseconds(200 * (index / 4)) }
             #expect(pace, "\(times)")
+            // Nor is it slower than asked for: a batch does not wait for the whole of what it may.
+            #expect(times.last ?? .zero < .seconds(20))
         }
     }
 

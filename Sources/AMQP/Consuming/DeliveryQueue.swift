@@ -101,9 +101,10 @@ final class DeliveryQueue: Sendable {
         }
     }
 
-    /// How many tasks wait for a delivery.
+    /// Whether nothing more comes.
     var isFinished: Bool { state.withLockedValue { $0.end != nil } }
 
+    /// How many tasks wait for a delivery.
     var waitingCount: Int { state.withLockedValue { $0.waiting.count } }
 
     private static let cancelled = AMQPError(.cancelled, "the task that waited for a delivery was cancelled")

@@ -22,8 +22,8 @@ struct FuzzConnection: Sendable {
     var prepared: [FuzzAccount.Entry] = []
     private var sent: FuzzSentFrames
     private var messages: [String: [Int]] = [:]
-    /// The streams of deliveries that were told their end.
-    private var ended: Set<ObjectIdentifier> = []
+    /// The streams of deliveries that were told their end; kept, so that no other takes the place of one.
+    private var ended: [ObjectIdentifier: DeliveryQueue] = [:]
     private var finding: FuzzFinding?
 
     /// One that has just been connected.
@@ -83,12 +83,14 @@ struct FuzzConnection: Sendable {
     private mutating func runEffects() {
         for effect in machine.out.takeEffects() {
             switch effect {
-            // The queue of a consumer is shared by all runs; it is neither filled nor ended.
+            // The queue of a consumer that was there before is shared by all runs; it is neither filled nor ended.
             case .deliver(let queue, let batch):
-                if ended.contains(ObjectIdentifier(queue)) { note("a stream got deliveries after its end") }
+                if ended[ObjectIdentifier(queue)] != nil { note("a stream got deliveries after its end") }
                 for message in batch { take(message) }
             case .finish(let queue, _):
-                if !ended.insert(ObjectIdentifier(queue)).inserted { note("a stream was told its end twice") }
+                if ended.updateValue(queue, forKey: ObjectIdentifier(queue)) != nil {
+                    note("a stream was told its end twice")
+                }
             default: effect.run()
             }
         }
@@ -143,7 +145,7 @@ struct FuzzConnection: Sendable {
         guard machine.isOver, machine.channels.allSatisfy({ $0 == nil }) else {
             throw FuzzFinding("the connection is not over after its socket broke")
         }
-        guard streams.allSatisfy({ ended.contains(ObjectIdentifier($0)) }) else {
+        guard streams.allSatisfy({ ended[ObjectIdentifier($0)] != nil }) else {
             throw FuzzFinding("a stream was not told its end")
         }
         return Outcome(end: end, answers: answers, messages: messages)

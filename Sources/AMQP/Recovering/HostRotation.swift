@@ -6,7 +6,7 @@ struct HostRotation: Sendable {
         self.hosts = hosts
     }
 
-    /// A host could not be reached, refused the login, or its connection broke.
+    /// A host refused the login, took it and no more, or its connection broke.
     mutating func failed(_ host: AMQPConfiguration.Host) {
         guard let index = hosts.firstIndex(of: host) else { return }
         hosts.append(hosts.remove(at: index))
