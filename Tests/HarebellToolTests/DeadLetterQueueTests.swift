@@ -256,4 +256,27 @@ import Testing
             #expect(left.total == 3)
         }
     }
+
+    @Test func `events of other exchanges are published again, once each, beside one whose exchange is gone`()
+        async throws
+    {
+        try await withUnrouted { connection, queue, channel in
+            try await Topology.events(["loan.paid-out"]).apply(on: connection, logger: quietLogger)
+            for id in ["p0", "p1"] {
+                var properties = BasicProperties()
+                properties.messageID = id
+                properties.type = "loan.paid-out"
+                let message = OutgoingMessage(
+                    exchange: "loan.paid-out", routingKey: "", properties: properties, body: [1])
+                try await channel.publish(message)
+            }
+            try await Topology.service("partner", subscribes: ["loan.paid-out"])
+                .apply(on: connection, logger: quietLogger)
+            try await connection.openChannel().deleteExchange("loan.created")
+            let (ids, result) = try await queue.replayed(.all)
+            #expect(ids == ["p0", "p1"] && result.failed.map(\.letter.id) == ["e0", "e1", "e2"])
+            #expect(try await queue.list().letters.map(\.id) == ["e0", "e1", "e2"])
+            #expect(try await channel.declareQueue("partner", passive: true).messageCount == 2)
+        }
+    }
 }

@@ -113,13 +113,13 @@ extension DeadLetterQueue {
         each: (DeadLetter, ReplayOutcome) -> Void = { _, _ in },
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws -> ReplayResult {
-        let publishing = try await connection.openChannel(confirms: true)
+        var publishing = try await connection.openChannel(confirms: true)
         var ids: Set<String> = []
         var result: ReplayResult
         do {
             result = try await withReader { reader in
                 try await replay(
-                    selection, pace, dryRun, from: reader, over: publishing,
+                    selection, pace, dryRun, from: reader, over: &publishing,
                     each: { letter, outcome in
                         if let id = letter.id { ids.insert(id) }
                         each(letter, outcome)
@@ -143,21 +143,35 @@ extension DeadLetterQueue {
 
     private func replay(
         _ selection: Selection, _ pace: ReplayPace, _ dryRun: Bool, from reader: DeadLetterReader,
-        over publishing: AMQPChannel, each: (DeadLetter, ReplayOutcome) -> Void,
+        over publishing: inout AMQPChannel, each: (DeadLetter, ReplayOutcome) -> Void,
         progress: @Sendable (_ done: Int, _ total: Int) -> Void
     ) async throws -> ReplayResult {
         var result = ReplayResult(total: reader.total)
         let wanted = selection.limit(of: reader.total)
         var sent = 0
+        var ahead: Delivery?
         while result.looked < wanted, sent < pace.limit {
             let before = result.looked
             let begun = ContinuousClock.now
             let size = min(pace.batchSize, pace.limit - sent)
             var isConfirmMissing = false
             var batch: [(delivery: Delivery, letter: DeadLetter)] = []
-            while result.looked < wanted, batch.count < size, let delivery = try await reader.next() {
-                result.looked += 1
+            while result.looked < wanted, batch.count < size {
+                let delivery: Delivery
+                if let kept = ahead.take() {
+                    delivery = kept
+                } else if let next = try await reader.next() {
+                    delivery = next
+                } else {
+                    break
+                }
                 let letter = letter(delivery)
+                if let first = batch.first, exchange(of: letter) != exchange(of: first.letter) {
+                    // An exchange that is gone ends the channel: nothing for another one is to be on its way then.
+                    ahead = delivery
+                    break
+                }
+                result.looked += 1
                 if !selection.contains(letter) {
                     result.skipped += 1
                 } else if letter.isTruncated {
@@ -177,7 +191,9 @@ extension DeadLetterQueue {
             } else {
                 let copies = batch.map { message(replaying: $0.letter, canary: pace.canary) }
                 // Not cancelled with us: what the broker has stored and we gave up would be there twice.
-                let outcomes = await Task { await publishing.publish(copies, deadline: .seconds(30)) }.value
+                let outcomes = await Task { [publishing] in
+                    await publishing.publish(copies, deadline: .seconds(30))
+                }.value
                 isConfirmMissing = outcomes.contains { outcome in
                     if case .failure(let error) = outcome { error.code == .timedOut } else { false }
                 }
@@ -195,13 +211,23 @@ extension DeadLetterQueue {
             }
             progress(result.looked, wanted)
             // Where one confirm is missing the others would be too, and each may be stored all the same.
-            if !result.failed.isEmpty, !publishing.isOpen || isConfirmMissing { break }
+            if isConfirmMissing { break }
+            if !publishing.isOpen {
+                // What one service's exchange refuses it refuses of all; unrouted events have exchanges of their own.
+                guard case .unrouted = kind, connection.isOpen else { break }
+                publishing = try await connection.openChannel(confirms: true)
+            }
             try Task.checkCancellation()
             if !dryRun, result.looked < wanted, sent < pace.limit {
                 try await Task.sleep(until: pace.next(after: batch.count, since: begun))
             }
         }
         return result
+    }
+
+    /// Where the copy of a letter goes.
+    private func exchange(of letter: DeadLetter) -> String? {
+        if case .unrouted = kind { letter.originExchange ?? letter.type } else { nil }
     }
 
     private func message(replaying letter: DeadLetter, canary: String?) -> OutgoingMessage {

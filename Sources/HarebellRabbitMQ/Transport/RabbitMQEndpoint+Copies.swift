@@ -74,6 +74,13 @@ extension RabbitMQEndpoint {
         }
     }
 
+    /// How long a copy waits for its confirm before it is published once more.
+    ///
+    /// Long, since what has no confirm may be stored all the same: a queue without a majority keeps every copy until it has
+    /// one. A lost connection is no reason to wait, then the copy goes out again by itself. Together with the quarter of an
+    /// hour for which a message may stay in hand it is less than the half after which brokers close its channel.
+    static var confirmDeadline: Duration { .seconds(300) }
+
     private func replace(
         _ delivery: TransportDelivery, _ entry: Unsettled, key: String, changes: [(String, FieldValue?)]
     ) async throws {
@@ -96,7 +103,7 @@ extension RabbitMQEndpoint {
         let message = OutgoingMessage(
             exchange: names.exchange, routingKey: key, properties: copy, body: entry.delivery.body)
         do throws(AMQPError) {
-            try await copies.publish(message)
+            try await copies.publish(message, deadline: Self.confirmDeadline)
         } catch {
             guard error.code == .invalidArgument else {
                 await mend(error)
