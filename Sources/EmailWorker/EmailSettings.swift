@@ -36,7 +36,7 @@ struct EmailSettings: Sendable {
         let startTLS: MailRelay.StartTLS? = reader.choice("smtp.starttls")
         let credentials = Self.credentials(&reader)
         timeout = reader.duration("smtp.timeout", default: .seconds(30), in: .milliseconds(100) ... .seconds(300))
-        certificateAuthorityFile = reader.string("smtp.caFile")
+        certificateAuthorityFile = reader.readableFile("smtp.caFile")
         let sender = reader.required("mail.from", expected: "loans@example.org or Name <loans@example.org>") {
             try MailAddress(parsing: $0)
         }

@@ -37,20 +37,17 @@ public enum ConnectionSettings {
     }
 
     private static func applyTLS(to configuration: inout AMQPConfiguration?, _ reader: inout SettingsReader) {
-        let files = ["caFile", "certificateFile", "keyFile"].map { name in (name: name, path: reader.string(name)) }
-        for case (let name, let path?) in files where !FileManager.default.isReadableFile(atPath: path) {
-            reader.note("\(name) names \(String(reflecting: path)), which cannot be read")
-        }
+        let files = ["caFile", "certificateFile", "keyFile"].map { name in reader.readableFile(name) }
         let serverName = reader.string("serverName")
-        let isWanted = serverName != nil || files.contains { $0.path != nil }
+        let isWanted = serverName != nil || files.contains { $0 != nil }
         guard isWanted, configuration != nil else { return }
         guard var tls = configuration?.tls else {
             reader.note("a certificate or server name is set but the address begins with amqp://: use amqps://")
             return
         }
-        tls.caFile = files[0].path ?? tls.caFile
-        tls.certificateFile = files[1].path ?? tls.certificateFile
-        tls.keyFile = files[2].path ?? tls.keyFile
+        tls.caFile = files[0] ?? tls.caFile
+        tls.certificateFile = files[1] ?? tls.certificateFile
+        tls.keyFile = files[2] ?? tls.keyFile
         tls.serverName = serverName ?? tls.serverName
         if (tls.certificateFile == nil) != (tls.keyFile == nil) {
             reader.note("certificateFile and keyFile belong together: set both or neither")

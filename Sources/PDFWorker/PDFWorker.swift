@@ -18,6 +18,6 @@ struct PDFWorker: HostedService {
         let settings = try host.read { PDFSettings(reading: &$0) }
         let printer = DocumentPrinter(folder: settings.directory)
         try await printer.prepare()
-        try await host.run(host.worker { PrintReceipt(printer: printer) })
+        try await host.run(host.worker(dependsOn: "receipts folder") { PrintReceipt(printer: printer) })
     }
 }

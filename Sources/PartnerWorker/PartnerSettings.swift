@@ -41,7 +41,7 @@ struct PartnerSettings: Sendable {
         let secrets = Self.secrets(&reader)
         // Below the handler's own timeout, whose default is 60 s: the failure then has a name.
         timeout = reader.duration("partner.timeout", default: .seconds(10), in: .milliseconds(100) ... .seconds(300))
-        certificateAuthorityFile = reader.string("partner.caFile")
+        certificateAuthorityFile = reader.readableFile("partner.caFile")
         allowsPrivateAddresses = reader.bool("partner.allowPrivateAddresses", default: false)
         guard let url, !secrets.isEmpty else { return nil }
         self.url = url

@@ -21,6 +21,8 @@ extension CurlClient {
         describe(span, url)
         var request = request
         InstrumentationSystem.instrument.inject(span.context, into: &request.fields, using: FieldInjector())
+        // What callers and publishers wrote there is nobody's business outside.
+        for name in ["baggage", "tracestate"] { request.fields[name] = nil }
         do {
             let response = try await body(request)
             span.attributes["http.response.status_code"] = response.status

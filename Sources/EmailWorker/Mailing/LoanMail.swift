@@ -56,15 +56,17 @@ struct LoanMail: Sendable, Hashable {
     }
 
     /// Text that stays text in HTML, also inside a quoted attribute.
+    ///
+    /// Scalar by scalar: a letter that joins what follows it, such as U+0D4E, makes one Character of itself and a `<`.
     static func escaped(_ text: String) -> String {
-        text.map { character in
-            switch character {
+        text.unicodeScalars.map { scalar in
+            switch scalar {
             case "&": "&amp;"
             case "<": "&lt;"
             case ">": "&gt;"
             case "\"": "&quot;"
             case "'": "&#39;"
-            default: String(character)
+            default: String(scalar)
             }
         }.joined()
     }

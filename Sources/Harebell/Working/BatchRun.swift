@@ -64,13 +64,18 @@ struct BatchRun: Sendable {
             (items, decided) = admit(items)
             await settle(decided)
             guard !items.isEmpty else { return }
-            let token = items.contains { $0.position.wasCalled } ? shift.ledger.takeToken() : .zero
+            let isRepeated = items.contains { $0.position.wasCalled }
+            let token = isRepeated ? shift.ledger.timeToToken : .zero
             guard items[0].run.hasTime(for: token) else {
-                // They come again, and by then there may be a token.
-                for item in items { item.run.giveUp(attempt: item.position.machine.attempts) }
-                return
+                // They wait with the broker instead.
+                for index in items.indices {
+                    items[index].position.action = items[index].position.machine.postponed(
+                        after: token, now: clock.now())
+                }
+                return await settle(items.map { ($0.run, $0.position) })
             }
-            guard await items[0].run.wait(token) else { return await handBack(items) }
+            let wait = isRepeated ? shift.ledger.takeToken() : .zero
+            guard await items[0].run.wait(wait) else { return await handBack(items) }
             let end = await call(&items)
             let pause: Duration
             (items, decided, pause) = decide(items, end)
@@ -111,7 +116,7 @@ struct BatchRun: Sendable {
                 item.position.action = item.position.machine.postponed(after: shift.comesBack(), now: clock.now())
                 decided.append((item.run, item.position))
             } else if !item.run.hasTime(for: route.timeout) {
-                item.run.giveUp(attempt: item.position.machine.attempts)
+                item.run.giveUp()
                 item.position.action = item.position.machine.shutDown()
                 decided.append((item.run, item.position))
             } else {

@@ -49,11 +49,8 @@ extension DeliveryRun {
     /// Hands the message back that was in hand for too long, mostly because its outcome could not be stored: it is handled
     /// again, here or elsewhere.
     @inline(never)
-    func giveUp(attempt: Int) {
-        guard shift.giveUp(arrival) else { return }
-        let duration = clock.uptime() - arrival.time
-        log.settled(.released, attempt: attempt, duration: duration)
-        metrics.settled(.released, processing: duration, critical: nil)
+    func giveUp() {
+        shift.giveUp(arrival)
     }
 
     /// `false` if shutdown ended the wait.

@@ -142,7 +142,7 @@ final class DeliveryRun: Sendable {
                 holdsBack = true
                 shift.handBackOverdue()
                 guard hasTime(for: delay) else {
-                    giveUp(attempt: machine.attempts)
+                    giveUp()
                     return wasCalled
                 }
                 action = await backOff(delay, &machine)
@@ -180,10 +180,10 @@ final class DeliveryRun: Sendable {
         }
         // The rate is for calls, and the first one's token was taken when the delivery began.
         if wasCalled {
-            let token = shift.ledger.takeToken()
             // It waits with the broker if it would be in hand for too long.
+            let token = shift.ledger.timeToToken
             guard hasTime(for: token) else { return machine.postponed(after: token, now: clock.now()) }
-            if await !wait(token) { return machine.shutDown() }
+            if await !wait(shift.ledger.takeToken()) { return machine.shutDown() }
         }
         wasCalled = true
         return await call(handling, attempt: attempt, &machine)

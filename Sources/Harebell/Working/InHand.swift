@@ -78,6 +78,13 @@ struct InHand: Sendable {
     /// Takes the delivery out of the books; `false` if it was handed back meanwhile and must not be settled.
     mutating func settle(_ number: Int) -> Bool { entries.removeValue(forKey: number) != nil }
 
+    /// One that has begun is to be handed back like those that wait; `false` if it is not the worker's any more.
+    mutating func putBack(_ number: Int) -> Bool {
+        guard let index = entries.index(forKey: number) else { return false }
+        entries.values[index].hasBegun = false
+        return true
+    }
+
     /// One that had begun has ended, settled or not.
     mutating func ended(_ number: Int) { running -= 1 }
 
@@ -174,6 +181,9 @@ struct InHand: Sendable {
 
     /// A call more for one that has begun: when it may be made.
     mutating func takeToken(at now: Duration) -> Duration { bucket?.take(at: now) ?? now }
+
+    /// When the next call may be made.
+    func nextToken(at now: Duration) -> Duration { bucket?.nextToken(at: now) ?? now }
 
     private mutating func answer(_ number: Int, at now: Duration, _ admission: Admission) -> Answer? {
         if !groups.isEmpty, groups[number] != nil { return answer(toGroupOf: number, at: now, admission) }

@@ -122,6 +122,15 @@ final class Ledger: Sendable {
         return state.change { max(.zero, $0.hand.takeToken(at: now) - now) }
     }
 
+    /// One that has begun counts as waiting again, to be handed back; `false` if it is not the worker's any more.
+    func putBack(_ number: Int) -> Bool { change { $0.hand.putBack(number) } }
+
+    /// When the next token of the rate comes, from now.
+    var timeToToken: Duration {
+        let now = clock.uptime()
+        return state.read { max(.zero, $0.hand.nextToken(at: now) - now) }
+    }
+
     /// One that had begun has ended.
     func ended(_ number: Int) { change { $0.hand.ended(number) } }
 

@@ -82,16 +82,12 @@ extension Shift {
             metadata: ["service": "\(service)", "count": "\(ledger.waiting)"])
     }
 
-    /// Hands back one that has begun, and after it everything that waits: a later one of its key would begin at once.
+    /// Has one that has begun handed back, with everything that waits behind it: a later one of its key would begin at once.
     ///
-    /// - Returns: Whether it was still in hand.
-    func giveUp(_ arrival: Arrival) -> Bool {
+    /// Like all others when nothing is taken any more, in the order of their arrival.
+    func giveUp(_ arrival: Arrival) {
+        guard ledger.putBack(arrival.number) else { return }
         plan.change { _ = $0.startOver() }
-        return handingBack.withLock { _ in
-            guard ledger.settle(arrival.number) else { return false }
-            endpoint.release(arrival.delivery)
-            return true
-        }
     }
 
     /// Hands deliveries back, uncounted, one by one in their order: nobody else does meanwhile.

@@ -28,6 +28,15 @@ public struct SettingsReader {
         string(name) ?? fallback
     }
 
+    /// The path of a file that can be read now, or nil when it is set nowhere.
+    public mutating func readableFile(_ name: String) -> String? {
+        let path = string(name)
+        if let path, !FileManager.default.isReadableFile(atPath: path) {
+            note("\(name) names \(String(reflecting: path)), which cannot be read")
+        }
+        return path
+    }
+
     /// A text that must be set.
     public mutating func required(_ name: String) -> String {
         if let text = string(name) { return text }

@@ -88,6 +88,10 @@ public struct OTLPSettings: Sendable, CustomStringConvertible, CustomReflectable
         batch = min(queueLimit, batching("MAX_EXPORT_BATCH_SIZE", default: 512, in: 1...100_000))
         delay = .milliseconds(batching("SCHEDULE_DELAY", default: 5_000, in: 1...3_600_000))
         certificateFile = either("CERTIFICATE")
+        if let certificateFile, !FileManager.default.isReadableFile(atPath: certificateFile) {
+            problems.append(
+                "OTEL_EXPORTER_OTLP_CERTIFICATE names \(String(reflecting: certificateFile)), which cannot be read")
+        }
         let sampler = variable("OTEL_TRACES_SAMPLER").map { name in
             Sampler(name: name, argument: variable("OTEL_TRACES_SAMPLER_ARG"))
         }

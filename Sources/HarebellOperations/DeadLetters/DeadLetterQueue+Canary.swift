@@ -65,14 +65,22 @@ extension DeadLetterQueue {
             try await watching.bindQueue(reports, to: queues.exchange, routingKey: CanaryReport.routingKey(token))
             let deliveries = try await watching.consume(reports, prefetch: 100)
             let pace = ReplayPace(limit: canary.count, canary: token)
-            let result = try await replay(selection, pace: pace, each: each)
+            // Told apart by their ids: a report may come twice, like everything that is published.
+            var ids: Set<String> = []
+            var withoutID = 0
+            let result = try await replay(selection, pace: pace) { letter, outcome in
+                if case .replayed = outcome {
+                    if let id = letter.id { ids.insert(id) } else { withoutID += 1 }
+                }
+                each(letter, outcome)
+            }
             let outcome: CanaryOutcome =
                 if !result.failed.isEmpty {
                     .notSent
                 } else if result.replayed == 0 {
                     .nothingSent
                 } else {
-                    try await Self.outcome(of: result.replayed, from: deliveries, within: canary.timeout)
+                    try await Self.outcome(of: ids.count + withoutID, from: deliveries, within: canary.timeout)
                 }
             await watching.close()
             return (result, outcome)
@@ -88,13 +96,14 @@ extension DeadLetterQueue {
     ) async throws -> CanaryOutcome {
         try await withThrowingTaskGroup(of: CanaryOutcome.self) { group in
             group.addTask {
-                var handled = 0
+                var handled: Set<String> = []
                 for try await delivery in deliveries {
                     delivery.acknowledge()
                     guard let report = CanaryReport(delivery) else { continue }
                     guard report.outcome == .handled else { return .failedAgain(report) }
-                    handled += 1
-                    if handled == count { return .passed }
+                    // A worker gives an id to what has none.
+                    handled.insert(report.id ?? UUID().uuidString)
+                    if handled.count == count { return .passed }
                 }
                 return .noReport
             }

@@ -9,8 +9,10 @@ extension Finding {
     public static func removals(of queues: [QueueStatus]) -> [Finding] {
         let services = ServiceQueues.all(among: queues.map(\.name))
         return queues.flatMap { queue -> [Finding] in
-            guard let owner = services.owner(of: queue.name) else { return [] }
-            let isDead = queue.name == owner.dead
+            let owner = services.owner(of: queue.name)
+            // Nobody consumes what nobody subscribed to: it lies there like a dead letter.
+            let isDead = queue.name == owner?.dead || queue.name == Topology.unroutedName
+            guard owner != nil || isDead else { return [] }
             return queue.removals.compactMap { key, value in
                 let problem: String? =
                     switch key {

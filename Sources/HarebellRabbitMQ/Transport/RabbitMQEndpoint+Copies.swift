@@ -33,8 +33,7 @@ extension RabbitMQEndpoint {
             service: names.service, originExchange: entry.retry.originExchange, origin: transport.origin)
         changes.append((Header.notBefore, .int64(dueAt)))
         changes.append((Header.reason, nil))
-        try await replace(delivery, entry, key: key, changes: changes)
-        report(.retried, of: entry, record)
+        try await replace(delivery, entry, key: key, changes: changes, as: .retried, record)
     }
 
     /// Publishes the dead letter, and acknowledges the original once that is confirmed.
@@ -56,8 +55,8 @@ extension RabbitMQEndpoint {
             service: names.service, originExchange: entry.retry.originExchange, origin: transport.origin)
         changes.append((Header.notBefore, nil))
         changes.append((Header.reason, .string(reason.rawValue)))
-        try await replace(delivery, entry, key: ServiceQueues.Key.dead, changes: changes)
-        report(.deadLettered, of: entry, record)
+        try await replace(
+            delivery, entry, key: ServiceQueues.Key.dead, changes: changes, as: .deadLettered, record)
     }
 
     /// Tells the operator who sent a canary what became of it, once that is durable; if he has gone, it goes nowhere.
@@ -74,15 +73,9 @@ extension RabbitMQEndpoint {
         }
     }
 
-    /// How long a copy waits for its confirm before it is published once more.
-    ///
-    /// Long, since what has no confirm may be stored all the same: a queue without a majority keeps every copy until it has
-    /// one. A lost connection is no reason to wait, then the copy goes out again by itself. Together with the quarter of an
-    /// hour for which a message may stay in hand it is less than the half after which brokers close its channel.
-    static var confirmDeadline: Duration { .seconds(300) }
-
     private func replace(
-        _ delivery: TransportDelivery, _ entry: Unsettled, key: String, changes: [(String, FieldValue?)]
+        _ delivery: TransportDelivery, _ entry: Unsettled, key: String, changes: [(String, FieldValue?)],
+        as outcome: CanaryReport.Outcome, _ record: FailureRecord
     ) async throws {
         var changes = changes
         if entry.retry.replayCount > 0 {
@@ -103,7 +96,7 @@ extension RabbitMQEndpoint {
         let message = OutgoingMessage(
             exchange: names.exchange, routingKey: key, properties: copy, body: entry.delivery.body)
         do throws(AMQPError) {
-            try await copies.publish(message, deadline: Self.confirmDeadline)
+            try await copies.publish(message)
         } catch {
             guard error.code == .invalidArgument else {
                 await mend(error)
@@ -113,9 +106,11 @@ extension RabbitMQEndpoint {
                 "a copy cannot be encoded; the broker moves the message itself",
                 metadata: ["queue": "\(names.work)", "error": "\(error)"])
             settle(delivery) { $0.delivery.reject(requeue: false) }
+            report(.deadLettered, of: entry, record)
             return
         }
         settle(delivery) { $0.delivery.acknowledge() }
+        report(outcome, of: entry, record)
     }
 
     /// Makes what a copy needs again, where it was deleted and we may declare.

@@ -304,7 +304,7 @@ extension RabbitMQEndpoint {
             exchange: names.exchange, routingKey: ServiceQueues.Key.retry(rung),
             properties: RepublishedCopy.properties(of: entry.properties, changes: []), body: entry.delivery.body)
         do throws(AMQPError) {
-            try await copies.publish(message, deadline: Self.confirmDeadline)
+            try await copies.publish(message)
             entry.delivery.acknowledge()
             return true
         } catch {

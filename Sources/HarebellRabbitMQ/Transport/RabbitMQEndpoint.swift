@@ -107,8 +107,8 @@ public final class RabbitMQEndpoint: TransportEndpoint {
     /// Acknowledges a delivery whose outcome is durable.
     public func acknowledge(_ delivery: TransportDelivery) {
         settle(delivery) { entry in
-            entry.delivery.acknowledge()
-            if entry.retry.canary != nil { report(.handled, of: entry) }
+            // One whose channel is gone comes again, and is told then.
+            if entry.delivery.acknowledge(), entry.retry.canary != nil { report(.handled, of: entry) }
         }
     }
 

@@ -131,7 +131,8 @@ public final class RabbitMQTransport: Transport, ObservableService {
             case .timedOut: if case .connected = publishing.state { return true } else { return false }
             default: return false
             }
-        case is TopologyError: return true
+        // What every event needs beside its own exchange may be what is wrong.
+        case is TopologyError: return false
         default: return FailureClassification(error) == .permanent
         }
     }

@@ -93,8 +93,11 @@ struct DeadLetterShowCommand: AsyncParsableCommand {
                 case .service(let service): "--service \(service)"
                 case .unrouted: "--unrouted"
                 }
-            let argument = letter.id.flatMap(SafeText.argument)
-            Terminal.out("Next:  harebell dlq replay \(argument ?? "--all") \(option)")
+            if let argument = letter.id.flatMap(SafeText.argument) {
+                Terminal.out("Next:  harebell dlq replay \(argument) \(option)")
+            } else {
+                Terminal.out("Its id is not safe as an argument: only 'dlq replay --all \(option)' takes it along.")
+            }
         }
     }
 

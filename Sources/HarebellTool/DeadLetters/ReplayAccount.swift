@@ -78,7 +78,7 @@ struct ReplayAccount {
 
     /// The last lines, and the exit code when not all went well.
     mutating func end() throws {
-        if stopped == 0 {
+        if stopped == 0, failed == 0 {
             notFound += wanted.sorted().map { "\(SafeText.line($0)) was gone before it could be replayed" }
         }
         for line in notFound { Terminal.note("✘ \(line)") }

@@ -77,7 +77,8 @@ struct PublishCommand: StoppableCommand {
                 let envelopes = (0..<size).map { _ in template.envelope(id: id, correlationID: correlationID) }
                 let outcomes: [EventPublication.Outcome]
                 do {
-                    outcomes = try await publication.publish(envelopes)
+                    // Not cancelled with us: what is on its way is confirmed first.
+                    outcomes = try await Task { try await publication.publish(envelopes) }.value
                 } catch {
                     if count > 1 { Terminal.note("\(sent - returned) confirmed before this:") }
                     if count == 1, let hint = Self.hint(error, envelopes[0].id) { Terminal.note(hint) }
@@ -96,7 +97,7 @@ struct PublishCommand: StoppableCommand {
                 if let rate, sent < count {
                     try await Task.sleep(until: started + .milliseconds(Int64(Double(sent) / rate * 1_000)))
                 }
-                try Task.checkCancellation()
+                if sent < count { try Task.checkCancellation() }
             }
             if count > 1 { progress.finish() }
             await publication.close()

@@ -62,7 +62,12 @@ struct PartnerEndpoint: Sendable {
         for (name, value) in signer.sign(id: context.idempotencyKey, timestamp: time, body: body).fields {
             fields.append(name, value)
         }
-        if let traceparent = context.envelope.trace.traceparent { fields.append("traceparent", traceparent) }
+        // Optional, and the publisher's: a malformed one is no reason to refuse the report.
+        if let traceparent = context.envelope.trace.traceparent, traceparent.utf8.count == 55,
+            traceparent.allSatisfy({ $0.isHexDigit || $0 == "-" })
+        {
+            fields.append("traceparent", traceparent)
+        }
         return HTTPRequest(
             method: "POST", url: settings.url.text, fields: fields, body: body, timeout: settings.timeout)
     }

@@ -21,13 +21,26 @@ import ServiceLifecycle
 /// It stops at the first failure and begins there again, so events are never overtaken. A kill between confirm and mark
 /// publishes rows again under the same event ids: subscribers see a duplicate, never a gap. What the broker refuses of
 /// one event, or cannot store, while it takes others, holds up its own loan only: it is set aside, the longer the older
-/// it is, since each try may leave a copy with subscribers whose queues are well.
+/// it is, since each try may leave a copy with subscribers whose queues are well. Others of its type are set aside
+/// untried for a while: each would take as long to fail, and everybody else's would wait.
 struct OutboxRelay<T: Transport>: Service {
     let store: PayoutStore
     let transport: T
     let health: RelayHealth
     let logger: Logger
     var policy = RelayPolicy()
+    /// The types of which an event was not taken lately.
+    private let refusedTypes = RefusedTypes()
+
+    init(
+        store: PayoutStore, transport: T, health: RelayHealth, logger: Logger, policy: RelayPolicy = RelayPolicy()
+    ) {
+        self.store = store
+        self.transport = transport
+        self.health = health
+        self.logger = logger
+        self.policy = policy
+    }
 
     /// What became of a round.
     enum Round: Equatable {
@@ -93,12 +106,21 @@ struct OutboxRelay<T: Transport>: Service {
         var isFailed = false
         let began = ContinuousClock.now
         for row in rows where !refused.contains(where: { $0.loanID == row.loanID }) {
+            guard row.isParked || !refusedTypes.contains(row.envelope.type) else {
+                refused.append(row)
+                continue
+            }
             do {
                 try await transport.publishInSpan(row.envelope)
                 confirmed.append(row.id)
+                refusedTypes.remove(row.envelope.type)
             } catch  where !Task.isCancelled && transport.isAboutEvent(error) {
                 log(error, "an event is not taken; it and the later ones of its loan are set aside", row)
                 refused.append(row)
+                // What cannot be sent at all says nothing of others.
+                if FailureClassification(error) != .permanent {
+                    refusedTypes.insert(row.envelope.type, for: policy.parking)
+                }
             } catch {
                 log(error, "an event was not published; it is tried again", row)
                 isFailed = true

@@ -15,6 +15,8 @@ struct OutboxRow: Sendable {
     let envelope: Envelope
     /// For how long it has waited.
     let waiting: Duration
+    /// Whether it was set aside, and its time has come.
+    let isParked: Bool
 }
 
 extension OutboxRow {
@@ -25,28 +27,41 @@ extension OutboxRow {
             arguments: [envelope.id.rawValue, loanID, attributes, Data(envelope.body), now.milliseconds])
     }
 
-    /// Unpublished rows in order, without those that wait behind a parked one of the same loan.
+    /// Unpublished rows in order, without those of loans that wait behind a parked one; behind them the parked one whose
+    /// time has come first.
     ///
-    /// There is no cursor: a row is found as long as it is not marked.
+    /// One, since trying it may take long, and those before it are not to wait for it. There is no cursor: a row is found
+    /// as long as it is not marked.
     static func fetch(limit: Int, at now: Date, in db: Database) throws -> [OutboxRow] {
-        let rows = try Row.fetchAll(
+        let fresh = try Row.fetchAll(
             db,
             sql: """
                 SELECT id, loan_id, envelope, body, created_at FROM outbox AS candidate
                 WHERE published_at IS NULL AND NOT EXISTS (
                     SELECT 1 FROM outbox AS parked
                     WHERE parked.published_at IS NULL AND parked.parked_until IS NOT NULL
-                        AND parked.loan_id = candidate.loan_id AND parked.id <= candidate.id
-                        AND parked.parked_until > ?)
+                        AND parked.loan_id = candidate.loan_id AND parked.id <= candidate.id)
                 ORDER BY id LIMIT ?
                 """,
-            arguments: [now.milliseconds, limit])
-        return try rows.map { row in
-            let stored = try JSONDecoder().decode(StoredEnvelope.self, from: Data((row["envelope"] as String).utf8))
-            return OutboxRow(
-                id: row["id"], loanID: row["loan_id"], envelope: stored.envelope(body: Array(row["body"] as Data)),
-                waiting: .milliseconds(max(0, now.milliseconds - row["created_at"] as Int64)))
+            arguments: [limit])
+        let due = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT id, loan_id, envelope, body, created_at FROM outbox
+                WHERE published_at IS NULL AND parked_until IS NOT NULL AND parked_until <= ?
+                ORDER BY parked_until, id LIMIT 1
+                """,
+            arguments: [now.milliseconds])
+        func rows(_ found: [Row], isParked: Bool) throws -> [OutboxRow] {
+            try found.map { row in
+                let stored = try JSONDecoder().decode(
+                    StoredEnvelope.self, from: Data((row["envelope"] as String).utf8))
+                return OutboxRow(
+                    id: row["id"], loanID: row["loan_id"], envelope: stored.envelope(body: Array(row["body"] as Data)),
+                    waiting: .milliseconds(max(0, now.milliseconds - row["created_at"] as Int64)), isParked: isParked)
+            }
         }
+        return try rows(fresh, isParked: false) + rows(due, isParked: true)
     }
 
     static func markPublished(_ ids: [Int64], at now: Date, in db: Database) throws {

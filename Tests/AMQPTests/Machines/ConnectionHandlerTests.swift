@@ -1,6 +1,6 @@
+import Logging
 import NIOCore
 import NIOEmbedded
-import TestSupport
 import Testing
 
 @testable import AMQP
@@ -69,7 +69,7 @@ import Testing
             core = ConnectionCore(
                 ConnectionMachine(
                     configuration: AMQPConfiguration(hosts: [.init(name: "test")]), openWaiter: opened.waiter),
-                eventLoop: channel.embeddedEventLoop, logger: quietLogger)
+                eventLoop: channel.embeddedEventLoop, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let handler = ConnectionHandler(core: core, host: .init(name: "test"), tls: nil)
             core.attach(handler)
             try channel.pipeline.syncOperations.addHandlers(socket, handler)

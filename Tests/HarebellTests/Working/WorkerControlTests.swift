@@ -66,11 +66,18 @@ import Testing
         let bench = Bench(prefetch: 2)
         for number in 1...20 { try bench.send(Ping(number: number)) }
         let latch = Latch()
-        let worker = bench.worker { Subscription(to: Ping.self) { _, _ in try await latch.pass() } }
+        let begun = Observed(0)
+        let worker = bench.worker {
+            Subscription(to: Ping.self) { _, _ in
+                begun.update { $0 += 1 }
+                try await latch.pass()
+            }
+        }
         try await worker.running {
             try await bench.transport.wait(for: bench.service) { $0.unsettled == 2 }
             try await worker.setPrefetch(7)
-            try await bench.transport.wait(for: bench.service) { $0.unsettled == 7 }
+            // Those that have not begun would be handed back by the pause.
+            try await begun.wait { $0 == 7 }
             #expect(worker.prefetch == 7)
             await #expect(throws: HarebellError.self) { try await worker.setPrefetch(0) }
             await worker.pause()

@@ -116,6 +116,13 @@ import Testing
         #expect(LoanMail(try paidOut(name: "\r\n")).text.hasPrefix("Hello,\n"))
     }
 
+    @Test(arguments: ["\u{D4E}", "\u{600}", "\u{110BD}"])
+    func `a name that joins what follows it cannot hide a tag`(letter: String) throws {
+        let mail = LoanMail(try paidOut(name: "\(letter)<a href=\(letter)\"x\">", reference: "r"))
+
+        #expect(!mail.html.utf8.contains("<a href".utf8))
+    }
+
     @Test func `the reason of a cancellation stays inside`() throws {
         let mail = LoanMail(
             LoanCanceled(

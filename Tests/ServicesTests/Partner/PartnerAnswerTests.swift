@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: [
-        300, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 415, 422, 423, 451,
+        300, 301, 302, 303, 304, 307, 308, 400, 402, 404, 405, 406, 410, 411, 413, 415, 422, 423, 451,
     ])
     func `3xx and most of 4xx are permanent`(status: Int) {
         let failure = PartnerAnswer.failure(status: status, retryAfter: "5", now: now)
@@ -36,6 +36,11 @@ import Testing
         #expect(failure("7") == .transient(retryAfter: .seconds(7)))
         #expect(failure("Sun, 06 Nov 1994 08:50:37 GMT") == .transient(retryAfter: .seconds(60)))
         #expect(failure("later") == .transient(retryAfter: nil))
+    }
+
+    @Test(arguments: [401, 403]) func `who does not know us is down for every report`(status: Int) {
+        let failure = PartnerAnswer.failure(status: status, retryAfter: "5", now: now)
+        #expect(failure.map { FailureClassification($0) } == .dependencyDown(retryAfter: nil))
     }
 
     @Test func `the reason says what to do`() {

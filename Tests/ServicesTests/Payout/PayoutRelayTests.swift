@@ -21,6 +21,21 @@ private struct Refused: FailureClassifying {
     var failureClassification: FailureClassification { .permanent }
 }
 
+/// What a broker does not take of one type, now.
+private struct NotTaken: Error {}
+
+/// A transport that is up, and does not take everything.
+private struct PickyTransport: Transport {
+    let inner: InMemoryTransport
+
+    func run() async throws { try await inner.run() }
+    func publish(_ envelope: Envelope) async throws { try await inner.publish(envelope) }
+    func open(_ description: EndpointDescription) async throws -> InMemoryTransport.Endpoint {
+        try await inner.open(description)
+    }
+    func isAboutEvent(_ error: any Error) -> Bool { error is NotTaken }
+}
+
 @Suite(.timeLimit(.minutes(1)))
 struct `The relay` {
     private let quick = RelayPolicy(
@@ -143,12 +158,42 @@ struct `The relay` {
             transport.before(.publish, nil)
             try await store.run("UPDATE outbox SET parked_until = 0 WHERE parked_until IS NOT NULL")
             #expect(await relay.round() == .progress)
+            #expect(await relay.round() == .progress)
             #expect(transport.published.suffix(2).map(\.type) == ["loan.created", "loan.canceled"])
             #expect(try await store.backlog().count == 0)
         }
     }
 
     /// The process dies after the commit and before the publish.
+    @Test func `events of a type that is not taken hold up nobody else's, however many there are`() async throws {
+        try await withStore { store, _ in
+            let transport = InMemoryTransport()
+            let tried = Counter()
+            transport.before(.publish) { envelope in
+                guard envelope?.type == "loan.created" else { return }
+                tried.value.withLock { $0 += 1 }
+                throw NotTaken()
+            }
+            // More of them than a round has room for, and they come first.
+            for _ in 0..<10 { _ = try await store.execute(creating(), key: nil, correlationID: "c") }
+            let relay = OutboxRelay(
+                store: store, transport: PickyTransport(inner: transport), health: RelayHealth(), logger: silent,
+                policy: quick)
+            for _ in 0..<3 { #expect(await relay.round() == .progress) }
+            #expect(await relay.round() == .empty)
+            #expect(tried.value.withLock { $0 } == 1)
+
+            // Their time has come: one is tried each round, after what is new.
+            try await store.run("UPDATE outbox SET parked_until = 0 WHERE parked_until IS NOT NULL")
+            let rows = try await store.unpublished(limit: 100)
+            #expect(rows.count == 1 && rows[0].isParked)
+            transport.before(.publish, nil)
+            for _ in 0..<10 { #expect(await relay.round() == .progress) }
+            #expect(await relay.round() == .empty)
+            #expect(transport.published.count == 10)
+        }
+    }
+
     @Test func `what is longer not taken waits longer, up to a limit`() {
         let policy = RelayPolicy()
         #expect(policy.parking(afterWaiting: .zero) == .seconds(60))
@@ -160,16 +205,16 @@ struct `The relay` {
         try await withStore { store, _ in
             let transport = InMemoryTransport()
             for _ in 0..<4 { _ = try await store.execute(creating(), key: nil, correlationID: "c") }
-            // Each takes as long as the relay may take; together they would look like a relay that is stuck.
-            transport.before(.publish) { _ in try await Task.sleep(for: .milliseconds(60)) }
+            // Three together take longer than the relay may take for one.
+            transport.before(.publish) { _ in try await Task.sleep(for: .milliseconds(400)) }
             var policy = quick
-            policy.longestRound = .milliseconds(100)
+            policy.longestRound = .milliseconds(1_000)
             let relay = OutboxRelay(
-                store: store, transport: transport, health: RelayHealth(limit: .milliseconds(200)), logger: silent,
+                store: store, transport: transport, health: RelayHealth(limit: .milliseconds(1_000)), logger: silent,
                 policy: policy)
             #expect(await relay.round() == .progress)
             #expect(!relay.health.isStuck)
-            #expect(try await store.backlog().count == 2)
+            #expect(try await store.backlog().count == 1)
         }
     }
 
