@@ -110,7 +110,7 @@ struct DeadLetterReplayCommand: StoppableCommand {
         guard !yes else { return .oldest(count) }
         guard count > 0 else { return nil }
         do {
-            try Terminal.confirm(Self.question(count, queue.kind), flag: "--yes")
+            try await Terminal.confirm(Self.question(count, queue.kind), flag: "--yes")
         } catch let error as ToolError where error.exitCode == ExitStatus.cancelled {
             account.declined.append(queue.name)
             return nil

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Synchronization
 import UnixSignals
 
@@ -10,10 +11,14 @@ enum Interruption {
     private static let isReading = Mutex(false)
 
     /// Reads from standard input, which no cancellation ends: a signal ends the process meanwhile, as nothing is in hand.
-    static func whileReading<R>(_ body: () throws -> R) rethrows -> R {
+    ///
+    /// On a thread of its own: with one processor the task that hears of signals would have none.
+    static func whileReading<R: Sendable>(_ body: @escaping @Sendable () -> R) async -> R {
         isReading.withLock { $0 = true }
         defer { isReading.withLock { $0 = false } }
-        return try body()
+        return await withCheckedContinuation { continuation in
+            DispatchQueue(label: "standard input").async { continuation.resume(returning: body()) }
+        }
     }
 
     /// Runs `body`, and cancels it at the first signal; the second one ends the process at once.

@@ -82,14 +82,15 @@ enum Terminal {
     /// Asks a yes-or-no question on standard error; no is the default.
     ///
     /// - Throws: ``ToolError`` with exit code 64 when nobody can be asked.
-    static func confirm(_ question: String, flag: String) throws {
+    static func confirm(_ question: String, flag: String) async throws {
         guard isInputTerminal else {
             throw ToolError(
                 "\(question) Nobody can be asked here.", advice: "Pass \(flag) to go ahead.", exitCode: ExitStatus.usage
             )
         }
         write("\(question) [y/N] ", to: STDERR_FILENO)
-        guard let answer = Interruption.whileReading({ readLine() }), ["y", "yes"].contains(answer.lowercased()) else {
+        guard let answer = await Interruption.whileReading({ readLine() }), ["y", "yes"].contains(answer.lowercased())
+        else {
             throw ToolError("Nothing was done.", exitCode: ExitStatus.cancelled)
         }
     }

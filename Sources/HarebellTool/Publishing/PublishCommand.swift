@@ -60,7 +60,7 @@ struct PublishCommand: StoppableCommand {
 
     func run() async throws {
         let template = try EventTemplate(
-            type: type, data: try Self.read(data), isValidated: !noValidate, partitionKey: partitionKey)
+            type: type, data: try await Self.read(data), isValidated: !noValidate, partitionKey: partitionKey)
         if dryRun {
             Terminal.note("✔ valid; \(count) would be published to \(template.type)")
             return
@@ -126,10 +126,10 @@ struct PublishCommand: StoppableCommand {
     }
 
     /// The bytes that `--data` names.
-    static func read(_ argument: String) throws -> [UInt8] {
+    static func read(_ argument: String) async throws -> [UInt8] {
         if argument == "-" {
             // Byte for byte: a line that was read as text would be repaired where it is none.
-            guard let input = Interruption.whileReading(Terminal.readInput) else {
+            guard let input = await Interruption.whileReading({ Terminal.readInput() }) else {
                 throw ToolError("Standard input cannot be read.", exitCode: ExitStatus.usage)
             }
             return input
