@@ -57,6 +57,8 @@ public struct CurlError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// The last status the server answered with (HTTP or SMTP), if it answered at all.
     public let status: Int?
+    /// Whether a mail was handed over whole and the server did not say what became of it: it may be on its way.
+    public internal(set) var isUnresolved = false
 
     init(_ code: Code, _ message: String, status: Int? = nil) {
         self.code = code

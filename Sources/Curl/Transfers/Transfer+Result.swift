@@ -44,7 +44,10 @@ extension Transfer {
             default: return CurlError(.mailRefused, reply.lastLine, status: status)
             }
         default:
-            return CurlError(errorCode(code), words(code), status: isRefusal ? status : nil)
+            var error = CurlError(errorCode(code), words(code), status: isRefusal ? status : nil)
+            error.isUnresolved =
+                uploaded == upload.count && !isRefusal && [.timedOut, .connectionLost].contains(error.code)
+            return error
         }
     }
 

@@ -12,7 +12,8 @@ import Logging
 /// Sends a borrower the mail about an event.
 ///
 /// The same event gives the same `Message-ID` on every attempt. Between the server's "taken" and our acknowledgement a
-/// crash can still make two mails of it: SMTP offers nothing better.
+/// crash can still make two mails of it, and so can a server that takes the mail and does not say so in time: SMTP offers
+/// nothing better. The second try then waits for ten minutes, so that a slow server does not send one a minute.
 struct Mailer: Sendable {
     let client: CurlClient
     let settings: EmailSettings
@@ -54,6 +55,10 @@ struct Mailer: Sendable {
     static func failure(_ error: CurlError) -> any Error {
         switch error.code {
         case .cancelled: CancellationError()
+        case _ where error.isUnresolved:
+            TransientError(
+                "the mail server was given the mail and did not say what became of it", retryAfter: .seconds(600),
+                underlying: error)
         case _ where error.isRetriable: TransientError("the mail server did not take the mail", underlying: error)
         default: PermanentError("the mail server refuses the mail", underlying: error)
         }

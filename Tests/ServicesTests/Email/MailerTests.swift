@@ -1,4 +1,3 @@
-import Curl
 import Harebell
 import HarebellDevelopment
 import HarebellTesting
@@ -7,6 +6,7 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Curl
 @testable import EmailWorker
 
 #if canImport(FoundationEssentials)
@@ -68,6 +68,13 @@ import Testing
             #expect(!"\(failure as Any)".contains("eve@"))
             #expect(sink.messages.isEmpty)
         }
+    }
+
+    @Test func `a mail that may be on its way is not sent again at once`() {
+        var error = CurlError(.timedOut, "no answer")
+        #expect(FailureClassification(Mailer.failure(error)) == .transient(retryAfter: nil))
+        error.isUnresolved = true
+        #expect(FailureClassification(Mailer.failure(error)) == .transient(retryAfter: .seconds(600)))
     }
 
     @Test func `a server that is down is waited for`() async throws {
