@@ -264,6 +264,7 @@ extension DeadLetterQueue {
         func canary(_ arguments: [String], of count: Int) throws -> Int? {
             try ReplayOptions.parse(arguments).canary(of: count)?.count
         }
+        #expect(try ReplayOptions.parse([]).rate == 50)
         #expect(try canary([], of: 10) == nil)
         #expect(try canary([], of: 11) == 1)
         #expect(try canary(["--canary", "0"], of: 1_000) == nil)

@@ -138,6 +138,25 @@ import Testing
         #expect(bench.bench.acknowledged.count == 5)
     }
 
+    @Test func `a batch that would wait too long for the rate waits with the broker, and its lane goes on`()
+        async throws
+    {
+        var local = Bench(retry: RetryPolicy(immediate: [.milliseconds(1)], delayed: []))
+        local.configuration.rateLimit = RateLimit(1, per: .seconds(3_600))
+        let bench = BatchBench(local)
+        try bench.send(0..<5)
+        try await bench.worker { batch in
+            for item in batch where item.context.attempt == 1 { item.fail(Boom()) }
+        }.running {
+            try await bench.bench.transport.waitForSettlements(of: bench.bench.service, 5)
+        }
+        #expect(bench.numbers == [[0, 1, 2, 3, 4]])
+        let retries = bench.bench.settlements.compactMap { settlement -> Duration? in
+            if case .retried(_, let delay, _) = settlement { delay } else { nil }
+        }
+        #expect(retries.count == 5 && retries.allSatisfy { $0 > .seconds(900) })
+    }
+
     @Test func `the last attempt is made alone: what fails for its company's sake is no dead letter`() async throws {
         let bench = BatchBench(
             Bench(retry: RetryPolicy(immediate: [], delayed: .fixed(.seconds(1), times: 2), jitter: 0)))

@@ -35,6 +35,25 @@ import Testing
         #expect(finding.advice.contains("reject-publish"))
     }
 
+    @Test(arguments: [
+        ("email.dead", "delivery-limit", "looked at 20 times"),
+        ("email.dead", "message-ttl", "dropped without a trace"),
+        ("email", "message-ttl", "becomes a dead letter"), ("email", "expires", "deletes the queue"),
+        ("unrouted", "message-ttl", "dropped without a trace"), ("unrouted", "delivery-limit", "looked at 20 times"),
+    ])
+    func `a policy that removes what services keep is a failure`(name: String, key: String, words: String) throws {
+        let bad = try queue(name, policy: "all", definition: #"{"\#(key)":20}"#)
+        let finding = try #require(Finding.removals(of: [bad, try queue("email.dead")]).first)
+        #expect(finding.severity == .failed && finding.subject == name)
+        #expect(finding.problem.contains("policy 'all' sets \(key) 20") && finding.problem.contains(words))
+    }
+
+    @Test func `a policy on other queues, or that removes nothing, is nobody's business`() throws {
+        let other = try queue("other", policy: "all", definition: #"{"message-ttl":20}"#)
+        let work = try queue("email", policy: "p", definition: #"{"delivery-limit":5}"#)
+        #expect(Finding.removals(of: [other, work, try queue("email.dead")]).isEmpty)
+    }
+
     @Test func `dead letters that would be dropped are called so`() throws {
         let letters = try queue("email.dead", #"{"x-max-length":5}"#)
         let finding = try #require(Finding.lengthLimits(of: [letters]).first)
