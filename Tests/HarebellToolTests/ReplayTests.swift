@@ -2,6 +2,7 @@ import AMQP
 import ArgumentParser
 import Foundation
 import Harebell
+import HarebellDevelopment
 import HarebellRabbitMQ
 import ServiceLifecycle
 import Synchronization
@@ -247,6 +248,30 @@ extension DeadLetterQueue {
             #expect(try await queue.send(canary, of: .oldest(2)).outcome == .noReport)
             #expect(try await queue.count() == 1)
             await deliveries.cancel()
+        }
+    }
+
+    @Test func `an operator needs no more permissions than the README says`() async throws {
+        try await withVirtualHost { host, url in
+            let owner = try await AMQPConnection.connect(try AMQPConfiguration(uri: url), logger: quietLogger)
+            try await Topology.service("email", subscribes: [Ordered.eventType]).apply(on: owner, logger: quietLogger)
+            let setup = try await owner.openChannel(confirms: true)
+            try await setup.publish(OutgoingMessage(exchange: "email", routingKey: "dead", body: [1]))
+            let consumer = try await setup.consume("email.due", prefetch: 1)
+            let (user, password) = (uniqueName("operator"), uniqueName("secret"))
+            try await host.broker.addUser(
+                user, password: password, virtualHost: host.name, configure: "^email[.]dead",
+                write: "^email([.]dead.*)?$", read: "^email([.]dead.*)?$")
+            let limited = host.broker.url(user: user, password: password, virtualHost: host.name)
+            let connection = try await AMQPConnection.connect(try AMQPConfiguration(uri: limited), logger: quietLogger)
+            let queue = DeadLetterQueue(service: "email", connection: connection)
+            #expect(try await queue.list().total == 1)
+            // Whoever consumes here is no worker, and reports nothing.
+            let canary = DeadLetterQueue.Canary(timeout: .milliseconds(200))
+            #expect(try await queue.send(canary, of: .oldest(1)).outcome == .noReport)
+            await consumer.cancel()
+            await connection.close()
+            await owner.close()
         }
     }
 
